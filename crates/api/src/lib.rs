@@ -1,0 +1,1 @@
+//! gRPC services as adapters over the speaker.

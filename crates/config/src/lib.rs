@@ -1,0 +1,1 @@
+//! Configuration text to a validated model, or all its faults.

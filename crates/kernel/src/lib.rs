@@ -1,0 +1,1 @@
+//! Linux routing by netlink: the implementation of the kernel port.

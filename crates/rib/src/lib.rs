@@ -1,0 +1,1 @@
+//! Attributes, tables, best path, reflection, export groups.

@@ -1,0 +1,1 @@
+//! Sockets, tasks, clocks and signals around the speaker.

@@ -1,0 +1,1 @@
+//! One BGP peer as a value: connections, state machine, timers, negotiation.

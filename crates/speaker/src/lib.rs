@@ -1,0 +1,1 @@
+//! The BGP speaker as one value, composed of the pure crates.

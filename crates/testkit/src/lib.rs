@@ -1,0 +1,1 @@
+//! Builders and a deterministic network for tests.
