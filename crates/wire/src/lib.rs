@@ -1,1 +1,26 @@
 //! BGP messages to bytes and back.
+//!
+//! This crate owns the wire form of BGP-4 and nothing else: framing, the five message types, capabilities, path
+//! attributes, NLRI, and the faults that decoding finds, each with its remedy (RFC 7606) and its NOTIFICATION
+//! (RFC 4271 section 6). It never opens a socket, reads a clock, keeps a table or decides which route is best.
+//!
+//! Framing and NLRI are decoded by hand loops, because they run once per route; attribute values, OPEN and
+//! capabilities are decoded with `nom`, which the tests also use as the reference decoder of the hand loops.
+
+mod asn;
+mod community;
+mod family;
+mod next_hop;
+mod nlri;
+
+pub use asn::{Asn, ParseAsnError};
+pub use community::{Community, ExtendedCommunity, LargeCommunity, ParseCommunityError};
+pub use family::{AfiSafi, Families, Family, ParseFamilyError};
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use next_hop::NextHop;
+pub use nlri::Nlri;
+
+/// A destination: an IPv4 or IPv6 prefix whose host bits are all zero.
+///
+/// The decoder truncates what it reads; whoever builds a prefix by hand calls [`IpNet::trunc`].
+pub type Prefix = IpNet;
