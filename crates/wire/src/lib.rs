@@ -10,15 +10,21 @@
 mod asn;
 mod community;
 mod family;
+mod fault;
+mod frame;
 mod next_hop;
 mod nlri;
+mod notification;
 
 pub use asn::{Asn, ParseAsnError};
 pub use community::{Community, ExtendedCommunity, LargeCommunity, ParseCommunityError};
 pub use family::{AfiSafi, Families, Family, ParseFamilyError};
+pub use fault::{Fault, FaultKind, Remedy, Section};
+pub use frame::{HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageType, put_header};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use next_hop::NextHop;
 pub use nlri::Nlri;
+pub use notification::{CeaseSubcode, ErrorCode, MAX_SHUTDOWN_TEXT, Notification};
 
 /// A destination: an IPv4 or IPv6 prefix whose host bits are all zero.
 ///

@@ -1,0 +1,360 @@
+//! NOTIFICATION messages: error codes, subcodes, their data and their text.
+//!
+//! Owns the code points and the names of every NOTIFICATION that we send or show, the shutdown communication and the
+//! hard reset envelope. It never decides when to send one: faults map to a NOTIFICATION in `fault`, the session sends.
+//!
+//! RFC 4271 4.5 and 6, RFC 4486, RFC 6608, RFC 7313 5, RFC 8538 3, RFC 9003, RFC 9234 5, RFC 9384, RFC 9687.
+
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::fault::{Fault, FaultKind, Section};
+use crate::frame::{MAX_LEN, MessageType, put_header};
+
+/// The most octets of text in a shutdown communication (RFC 9003 2).
+pub const MAX_SHUTDOWN_TEXT: usize = 255;
+
+/// Error codes of a NOTIFICATION message (RFC 4271 4.5 and the registry that followed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ErrorCode {
+    /// Message Header Error (RFC 4271 6.1).
+    MessageHeader = 1,
+    /// OPEN Message Error (RFC 4271 6.2).
+    Open = 2,
+    /// UPDATE Message Error (RFC 4271 6.3).
+    Update = 3,
+    /// Hold Timer Expired (RFC 4271 6.5).
+    HoldTimerExpired = 4,
+    /// Finite State Machine Error (RFC 4271 6.6).
+    FiniteStateMachine = 5,
+    /// Cease (RFC 4271 6.7).
+    Cease = 6,
+    /// ROUTE-REFRESH Message Error (RFC 7313 5).
+    RouteRefresh = 7,
+    /// Send Hold Timer Expired (RFC 9687 4).
+    SendHoldTimerExpired = 8,
+}
+
+impl ErrorCode {
+    /// The error code with this number, if we know it.
+    pub fn from_u8(code: u8) -> Option<ErrorCode> {
+        Some(match code {
+            1 => ErrorCode::MessageHeader,
+            2 => ErrorCode::Open,
+            3 => ErrorCode::Update,
+            4 => ErrorCode::HoldTimerExpired,
+            5 => ErrorCode::FiniteStateMachine,
+            6 => ErrorCode::Cease,
+            7 => ErrorCode::RouteRefresh,
+            8 => ErrorCode::SendHoldTimerExpired,
+            _ => return None,
+        })
+    }
+
+    /// The name that the RFC gives to the code.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorCode::MessageHeader => "Message Header Error",
+            ErrorCode::Open => "OPEN Message Error",
+            ErrorCode::Update => "UPDATE Message Error",
+            ErrorCode::HoldTimerExpired => "Hold Timer Expired",
+            ErrorCode::FiniteStateMachine => "Finite State Machine Error",
+            ErrorCode::Cease => "Cease",
+            ErrorCode::RouteRefresh => "ROUTE-REFRESH Message Error",
+            ErrorCode::SendHoldTimerExpired => "Send Hold Timer Expired",
+        }
+    }
+}
+
+/// Subcodes of a Cease NOTIFICATION (RFC 4486 4, RFC 8538 3, RFC 9384).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum CeaseSubcode {
+    /// Maximum Number of Prefixes Reached.
+    MaxPrefixes = 1,
+    /// Administrative Shutdown; carries a shutdown communication (RFC 9003).
+    AdminShutdown = 2,
+    /// Peer De-configured.
+    PeerDeconfigured = 3,
+    /// Administrative Reset; carries a shutdown communication (RFC 9003).
+    AdminReset = 4,
+    /// Connection Rejected.
+    ConnectionRejected = 5,
+    /// Other Configuration Change.
+    OtherConfigChange = 6,
+    /// Connection Collision Resolution (RFC 4271 6.8).
+    CollisionResolution = 7,
+    /// Out of Resources.
+    OutOfResources = 8,
+    /// Hard Reset: its data is a whole NOTIFICATION code, subcode and data (RFC 8538 3).
+    HardReset = 9,
+    /// BFD Down (RFC 9384).
+    BfdDown = 10,
+}
+
+impl CeaseSubcode {
+    /// The subcode with this number, if we know it.
+    pub fn from_u8(subcode: u8) -> Option<CeaseSubcode> {
+        Some(match subcode {
+            1 => CeaseSubcode::MaxPrefixes,
+            2 => CeaseSubcode::AdminShutdown,
+            3 => CeaseSubcode::PeerDeconfigured,
+            4 => CeaseSubcode::AdminReset,
+            5 => CeaseSubcode::ConnectionRejected,
+            6 => CeaseSubcode::OtherConfigChange,
+            7 => CeaseSubcode::CollisionResolution,
+            8 => CeaseSubcode::OutOfResources,
+            9 => CeaseSubcode::HardReset,
+            10 => CeaseSubcode::BfdDown,
+            _ => return None,
+        })
+    }
+
+    /// The name that the RFC gives to the subcode.
+    pub fn name(self) -> &'static str {
+        match self {
+            CeaseSubcode::MaxPrefixes => "Maximum Number of Prefixes Reached",
+            CeaseSubcode::AdminShutdown => "Administrative Shutdown",
+            CeaseSubcode::PeerDeconfigured => "Peer De-configured",
+            CeaseSubcode::AdminReset => "Administrative Reset",
+            CeaseSubcode::ConnectionRejected => "Connection Rejected",
+            CeaseSubcode::OtherConfigChange => "Other Configuration Change",
+            CeaseSubcode::CollisionResolution => "Connection Collision Resolution",
+            CeaseSubcode::OutOfResources => "Out of Resources",
+            CeaseSubcode::HardReset => "Hard Reset",
+            CeaseSubcode::BfdDown => "BFD Down",
+        }
+    }
+}
+
+/// A NOTIFICATION message (RFC 4271 4.5), sent or received. Codes that we do not know are kept as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Notification {
+    /// Error code.
+    pub code: u8,
+    /// Error subcode; 0 where the code has none ("Unspecific").
+    pub subcode: u8,
+    /// The data field; its meaning depends on code and subcode.
+    pub data: Bytes,
+}
+
+impl Notification {
+    /// A NOTIFICATION of this code and subcode without data.
+    pub fn new(code: ErrorCode, subcode: u8) -> Notification {
+        Notification {
+            code: code as u8,
+            subcode,
+            data: Bytes::new(),
+        }
+    }
+
+    /// A Cease. `text` becomes the shutdown communication of an Administrative Shutdown or Reset (RFC 9003), cut to
+    /// 255 octets at a character border; with any other subcode there is no place for it and it is left out.
+    pub fn cease(subcode: CeaseSubcode, text: &str) -> Notification {
+        let mut data = BytesMut::new();
+        match subcode {
+            CeaseSubcode::AdminShutdown | CeaseSubcode::AdminReset if !text.is_empty() => {
+                let mut end = text.len().min(MAX_SHUTDOWN_TEXT);
+                while !text.is_char_boundary(end) {
+                    end -= 1;
+                }
+                data.put_u8(u8::try_from(end).expect("invariant: cut to 255 octets above"));
+                data.put_slice(&text.as_bytes()[..end]);
+            }
+            CeaseSubcode::MaxPrefixes
+            | CeaseSubcode::AdminShutdown
+            | CeaseSubcode::PeerDeconfigured
+            | CeaseSubcode::AdminReset
+            | CeaseSubcode::ConnectionRejected
+            | CeaseSubcode::OtherConfigChange
+            | CeaseSubcode::CollisionResolution
+            | CeaseSubcode::OutOfResources
+            | CeaseSubcode::HardReset
+            | CeaseSubcode::BfdDown => {}
+        }
+        Notification {
+            code: ErrorCode::Cease as u8,
+            subcode: subcode as u8,
+            data: data.freeze(),
+        }
+    }
+
+    /// This NOTIFICATION wrapped in a Cease/Hard Reset (RFC 8538 3.1): the receiver shall not keep our routes.
+    pub fn into_hard_reset(self) -> Notification {
+        let mut data = BytesMut::with_capacity(2 + self.data.len());
+        data.put_u8(self.code);
+        data.put_u8(self.subcode);
+        data.put_slice(&self.data);
+        Notification {
+            code: ErrorCode::Cease as u8,
+            subcode: CeaseSubcode::HardReset as u8,
+            data: data.freeze(),
+        }
+    }
+
+    /// What a Cease/Hard Reset holds inside (RFC 8538 3.1); None for every other NOTIFICATION and for an envelope
+    /// too short to hold a code and a subcode.
+    pub fn hard_reset_reason(&self) -> Option<Notification> {
+        if self.cease_subcode() != Some(CeaseSubcode::HardReset) {
+            return None;
+        }
+        let &[code, subcode, ..] = &self.data[..] else {
+            return None;
+        };
+        Some(Notification {
+            code,
+            subcode,
+            data: self.data.slice(2..),
+        })
+    }
+
+    /// The subcode of a Cease, if this is a Cease of a subcode that we know.
+    pub fn cease_subcode(&self) -> Option<CeaseSubcode> {
+        match ErrorCode::from_u8(self.code) {
+            Some(ErrorCode::Cease) => CeaseSubcode::from_u8(self.subcode),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The text of the shutdown communication (RFC 9003), if there is one. Looks into a hard reset too. Control
+    /// characters are replaced, since the text ends up in logs and on terminals (RFC 9003 4); octets that are not
+    /// UTF-8 are replaced by U+FFFD.
+    pub fn shutdown_text(&self) -> Option<String> {
+        match self.cease_subcode()? {
+            CeaseSubcode::AdminShutdown | CeaseSubcode::AdminReset => {}
+            CeaseSubcode::HardReset => {
+                let inner = self.hard_reset_reason()?;
+                // One level only: an envelope in an envelope is not a thing, and must not recurse at a peer's will.
+                return match inner.cease_subcode()? {
+                    CeaseSubcode::HardReset => None,
+                    _ => inner.shutdown_text(),
+                };
+            }
+            CeaseSubcode::MaxPrefixes
+            | CeaseSubcode::PeerDeconfigured
+            | CeaseSubcode::ConnectionRejected
+            | CeaseSubcode::OtherConfigChange
+            | CeaseSubcode::CollisionResolution
+            | CeaseSubcode::OutOfResources
+            | CeaseSubcode::BfdDown => return None,
+        }
+        let (&length, rest) = self.data.split_first()?;
+        let text = rest.get(..usize::from(length))?;
+        if text.is_empty() {
+            return None;
+        }
+        let shown = String::from_utf8_lossy(text);
+        Some(
+            shown
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect(),
+        )
+    }
+
+    /// Reads the body of a NOTIFICATION message (without the header).
+    ///
+    /// # Errors
+    /// A body of under two octets. Nothing may be sent in answer to a bad NOTIFICATION (RFC 4271 6.4): log and close.
+    pub fn decode(body: &[u8]) -> Result<Notification, Fault> {
+        let &[code, subcode, ref data @ ..] = body else {
+            let length = u16::try_from(crate::frame::HEADER_LEN + body.len()).unwrap_or(u16::MAX);
+            let kind = FaultKind::BadMessageLength { length };
+            return Err(Fault::reset(
+                Section::Notification,
+                kind,
+                Bytes::copy_from_slice(&length.to_be_bytes()),
+            ));
+        };
+        Ok(Notification {
+            code,
+            subcode,
+            data: Bytes::copy_from_slice(data),
+        })
+    }
+
+    /// The whole message with its header. Data that would make it longer than 4,096 octets is cut (RFC 4271 4.1: the
+    /// peer may not take more).
+    pub fn encode(&self) -> Bytes {
+        let room = MAX_LEN - crate::frame::HEADER_LEN - 2;
+        let data = &self.data[..self.data.len().min(room)];
+        let mut out = BytesMut::with_capacity(crate::frame::HEADER_LEN + 2 + data.len());
+        put_header(&mut out, MessageType::Notification, 2 + data.len());
+        out.put_u8(self.code);
+        out.put_u8(self.subcode);
+        out.put_slice(data);
+        out.freeze()
+    }
+
+    /// The name of the subcode as the RFCs have it; None for an unknown one and for "Unspecific" (0).
+    pub fn subcode_name(&self) -> Option<&'static str> {
+        let name = match (ErrorCode::from_u8(self.code)?, self.subcode) {
+            (ErrorCode::MessageHeader, 1) => "Connection Not Synchronized",
+            (ErrorCode::MessageHeader, 2) => "Bad Message Length",
+            (ErrorCode::MessageHeader, 3) => "Bad Message Type",
+            (ErrorCode::Open, 1) => "Unsupported Version Number",
+            (ErrorCode::Open, 2) => "Bad Peer AS",
+            (ErrorCode::Open, 3) => "Bad BGP Identifier",
+            (ErrorCode::Open, 4) => "Unsupported Optional Parameter",
+            (ErrorCode::Open, 5) => "Authentication Failure (deprecated)",
+            (ErrorCode::Open, 6) => "Unacceptable Hold Time",
+            (ErrorCode::Open, 7) => "Unsupported Capability",
+            (ErrorCode::Open, 11) => "Role Mismatch",
+            (ErrorCode::Update, 1) => "Malformed Attribute List",
+            (ErrorCode::Update, 2) => "Unrecognized Well-known Attribute",
+            (ErrorCode::Update, 3) => "Missing Well-known Attribute",
+            (ErrorCode::Update, 4) => "Attribute Flags Error",
+            (ErrorCode::Update, 5) => "Attribute Length Error",
+            (ErrorCode::Update, 6) => "Invalid ORIGIN Attribute",
+            (ErrorCode::Update, 7) => "AS Routing Loop (deprecated)",
+            (ErrorCode::Update, 8) => "Invalid NEXT_HOP Attribute",
+            (ErrorCode::Update, 9) => "Optional Attribute Error",
+            (ErrorCode::Update, 10) => "Invalid Network Field",
+            (ErrorCode::Update, 11) => "Malformed AS_PATH",
+            (ErrorCode::FiniteStateMachine, 1) => "Unexpected Message in OpenSent",
+            (ErrorCode::FiniteStateMachine, 2) => "Unexpected Message in OpenConfirm",
+            (ErrorCode::FiniteStateMachine, 3) => "Unexpected Message in Established",
+            (ErrorCode::Cease, subcode) => CeaseSubcode::from_u8(subcode)?.name(),
+            (ErrorCode::RouteRefresh, 1) => "Invalid Message Length",
+            (
+                ErrorCode::MessageHeader
+                | ErrorCode::Open
+                | ErrorCode::Update
+                | ErrorCode::HoldTimerExpired
+                | ErrorCode::FiniteStateMachine
+                | ErrorCode::RouteRefresh
+                | ErrorCode::SendHoldTimerExpired,
+                _,
+            ) => return None,
+        };
+        Some(name)
+    }
+}
+
+/// "OPEN Message Error/Bad Peer AS (2/2)", with the shutdown communication where there is one.
+impl fmt::Display for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match ErrorCode::from_u8(self.code) {
+            Some(code) => f.write_str(code.name())?,
+            None => f.write_str("unknown error")?,
+        }
+        if let Some(name) = self.subcode_name() {
+            write!(f, "/{name}")?;
+        }
+        write!(f, " ({}/{})", self.code, self.subcode)?;
+        if let Some(inner) = self.hard_reset_reason()
+            && inner.cease_subcode() != Some(CeaseSubcode::HardReset)
+        {
+            return write!(f, ": {inner}");
+        }
+        match self.shutdown_text() {
+            Some(text) => write!(f, ": \"{text}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

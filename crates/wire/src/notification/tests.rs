@@ -1,0 +1,146 @@
+use super::*;
+
+#[test]
+fn cease_with_text_round_trips() {
+    let sent = Notification::cease(
+        CeaseSubcode::AdminShutdown,
+        "maintenance until 14:00 — Łukasz",
+    );
+    let wire = sent.encode();
+    assert_eq!(
+        &wire[..19],
+        &[&[0xff; 16][..], &[0, wire.len() as u8, 3]].concat()[..]
+    );
+    let got = Notification::decode(&wire[19..]).unwrap();
+    assert_eq!(got, sent);
+    assert_eq!(
+        got.shutdown_text().as_deref(),
+        Some("maintenance until 14:00 — Łukasz")
+    );
+    assert_eq!(
+        got.to_string(),
+        "Cease/Administrative Shutdown (6/2): \"maintenance until 14:00 — Łukasz\""
+    );
+}
+
+#[test]
+fn text_is_cut_at_a_character_border() {
+    let sent = Notification::cease(CeaseSubcode::AdminReset, &"é".repeat(200));
+    assert_eq!(sent.data.len(), 1 + 254);
+    assert_eq!(sent.shutdown_text(), Some("é".repeat(127)));
+}
+
+#[test]
+fn text_has_no_place_in_other_subcodes() {
+    assert!(
+        Notification::cease(CeaseSubcode::OutOfResources, "x")
+            .data
+            .is_empty()
+    );
+    assert_eq!(
+        Notification {
+            code: 6,
+            subcode: 8,
+            data: Bytes::from_static(b"\x01x")
+        }
+        .shutdown_text(),
+        None
+    );
+}
+
+#[test]
+fn bad_shutdown_text_is_made_harmless() {
+    let long = Notification {
+        code: 6,
+        subcode: 2,
+        data: Bytes::from_static(b"\x09short"),
+    };
+    assert_eq!(long.shutdown_text(), None);
+    let control = Notification {
+        code: 6,
+        subcode: 2,
+        data: Bytes::from_static(b"\x05a\x1b[1m"),
+    };
+    assert_eq!(control.shutdown_text().as_deref(), Some("a [1m"));
+    let binary = Notification {
+        code: 6,
+        subcode: 4,
+        data: Bytes::from_static(b"\x02\xff\xfe"),
+    };
+    assert_eq!(binary.shutdown_text().as_deref(), Some("\u{fffd}\u{fffd}"));
+    let empty = Notification {
+        code: 6,
+        subcode: 2,
+        data: Bytes::from_static(b"\x00"),
+    };
+    assert_eq!(empty.shutdown_text(), None);
+}
+
+#[test]
+fn hard_reset_holds_the_reason() {
+    let reason = Notification::cease(CeaseSubcode::AdminShutdown, "bye");
+    let hard = reason.clone().into_hard_reset();
+    assert_eq!((hard.code, hard.subcode), (6, 9));
+    assert_eq!(hard.hard_reset_reason(), Some(reason));
+    assert_eq!(hard.shutdown_text().as_deref(), Some("bye"));
+    assert_eq!(
+        hard.to_string(),
+        "Cease/Hard Reset (6/9): Cease/Administrative Shutdown (6/2): \"bye\""
+    );
+    let twice = hard.into_hard_reset();
+    assert_eq!(twice.shutdown_text(), None);
+    assert_eq!(twice.to_string(), "Cease/Hard Reset (6/9)");
+}
+
+#[test]
+fn names_of_codes() {
+    let text = |code, subcode| {
+        Notification {
+            code,
+            subcode,
+            data: Bytes::new(),
+        }
+        .to_string()
+    };
+    assert_eq!(text(2, 2), "OPEN Message Error/Bad Peer AS (2/2)");
+    assert_eq!(text(2, 11), "OPEN Message Error/Role Mismatch (2/11)");
+    assert_eq!(text(4, 0), "Hold Timer Expired (4/0)");
+    assert_eq!(text(6, 10), "Cease/BFD Down (6/10)");
+    assert_eq!(text(8, 0), "Send Hold Timer Expired (8/0)");
+    assert_eq!(text(77, 3), "unknown error (77/3)");
+}
+
+#[test]
+fn every_code_round_trips() {
+    for code in 1..=8 {
+        assert_eq!(ErrorCode::from_u8(code).unwrap() as u8, code);
+    }
+    for subcode in 1..=10 {
+        assert_eq!(CeaseSubcode::from_u8(subcode).unwrap() as u8, subcode);
+    }
+    assert_eq!(ErrorCode::from_u8(9), None);
+    assert_eq!(CeaseSubcode::from_u8(11), None);
+}
+
+#[test]
+fn a_short_body_is_a_fault() {
+    for body in [&[][..], &[6]] {
+        let fault = Notification::decode(body).unwrap_err();
+        assert_eq!(
+            fault.kind,
+            FaultKind::BadMessageLength {
+                length: 19 + body.len() as u16
+            }
+        );
+    }
+}
+
+#[test]
+fn data_is_cut_to_the_size_of_a_message() {
+    let long = Notification {
+        code: 3,
+        subcode: 1,
+        data: Bytes::from(vec![7; 9000]),
+    };
+    assert_eq!(long.encode().len(), MAX_LEN);
+}
