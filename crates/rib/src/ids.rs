@@ -1,0 +1,246 @@
+//! The names that the table, the decision and the export groups share: small ids, who a path came from, and what
+//! shapes the bytes that a peer is sent.
+//!
+//! This module owns no state and decides nothing. The ladder is in `decide`, the inbound checks are in `check`, and
+//! what becomes of a route on its way out is in `transform`.
+//!
+//! RFC 4271 (sections 1.1, 5.1.3), RFC 4456 (section 6: clients and non-clients).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use wire::{Asn, Families, NextHop};
+
+/// The slot of a source or receiver of routes. Slots are small and dense, so that tables can be indexed by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u32);
+
+impl PeerId {
+    /// The source of our own blocks, which the configuration names.
+    pub const LOCAL: PeerId = PeerId(0);
+    /// The source of the routes that were announced through the API.
+    pub const API: PeerId = PeerId(1);
+    /// The lowest slot that a BGP peer can have.
+    pub const FIRST_PEER: PeerId = PeerId(2);
+
+    /// The slot as an index into a table of sources.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A set of path attributes in an `AttrPool`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttrId(pub u32);
+
+/// A next hop in a `NextHopPool`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NextHopId(pub u32);
+
+/// The kind of a BGP peer, as reflection and the attribute rules tell them apart (RFC 4271 section 5, RFC 4456 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerKind {
+    /// A peer in another AS.
+    Ebgp,
+    /// A peer in our AS that we reflect to and from.
+    IbgpClient,
+    /// A peer in our AS that is not a client of ours.
+    IbgpNonClient,
+}
+
+impl PeerKind {
+    /// True for a peer in our own AS.
+    #[must_use]
+    pub const fn is_internal(self) -> bool {
+        matches!(self, PeerKind::IbgpClient | PeerKind::IbgpNonClient)
+    }
+}
+
+/// Where a path came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// A block of our own, named by the configuration.
+    Local,
+    /// Announced through the API.
+    Api,
+    /// A peer in another AS.
+    Ebgp,
+    /// A peer in our AS that is a client of ours (RFC 4456).
+    IbgpClient,
+    /// A peer in our AS that is not a client of ours.
+    IbgpNonClient,
+}
+
+impl SourceKind {
+    /// True for routes that this daemon originated: our own blocks and what the API announced.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        matches!(self, SourceKind::Local | SourceKind::Api)
+    }
+
+    /// True for routes learned from a peer in our own AS.
+    #[must_use]
+    pub const fn is_internal(self) -> bool {
+        matches!(self, SourceKind::IbgpClient | SourceKind::IbgpNonClient)
+    }
+}
+
+impl From<PeerKind> for SourceKind {
+    fn from(kind: PeerKind) -> Self {
+        match kind {
+            PeerKind::Ebgp => SourceKind::Ebgp,
+            PeerKind::IbgpClient => SourceKind::IbgpClient,
+            PeerKind::IbgpNonClient => SourceKind::IbgpNonClient,
+        }
+    }
+}
+
+/// What the checks, the ladder and the export rules know about the source of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// Local, or which kind of peer.
+    pub kind: SourceKind,
+    /// The peer's AS; for local sources our own.
+    pub remote_as: Asn,
+    /// The AS that we are on this session; for local sources our own.
+    pub local_as: Asn,
+    /// The peer's BGP Identifier; for local sources our own.
+    pub router_id: Ipv4Addr,
+    /// The peer's session address. The unspecified address for local sources.
+    pub address: IpAddr,
+    /// Our own addresses, the session's first: no next hop that this peer gives us may be one of them (RFC 4271 6.3).
+    pub own_addresses: Vec<IpAddr>,
+    /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
+    pub enforce_first_as: bool,
+}
+
+/// Which next hop a peer is told (RFC 4271 section 5.1.3). A reflected route keeps its own in every case (RFC 4456 section 10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum NextHopRule {
+    /// Ourselves to peers of another AS and for our own routes; unchanged inside our AS.
+    #[default]
+    Auto,
+    /// Ourselves, also for routes from another AS that we pass on inside ours.
+    SelfAlways,
+    /// As we learned it, also to peers of another AS. Our own routes still carry ourselves.
+    Unchanged,
+}
+
+/// Everything that shapes the bytes a peer is sent, and nothing else: receivers with equal settings share one export
+/// group, so a field that does not change bytes would only split groups.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExportSettings {
+    /// The families that both sides agreed on.
+    pub families: Families,
+    /// What the receiver is to us.
+    pub kind: PeerKind,
+    /// The AS that we are on these sessions: prepended to what leaves our AS.
+    pub local_as: Asn,
+    /// What we prepend to CLUSTER_LIST when we reflect (RFC 4456 section 8).
+    pub cluster_id: Ipv4Addr,
+    /// Which next hop the receiver is told.
+    pub next_hop: NextHopRule,
+    /// Our IPv4 address as a next hop; `None`: IPv4 routes that need it are not sent.
+    pub local_v4: Option<Ipv4Addr>,
+    /// Our global IPv6 address as a next hop; `None`: IPv6 routes that need it are not sent, never as `::ffff:`.
+    pub local_v6: Option<Ipv6Addr>,
+}
+
+/// What a receiver itself is. A route is not sent to the peer it came from, that originated it, or that is its next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverIdentity {
+    /// The receiver's session address.
+    pub address: IpAddr,
+    /// The receiver's BGP Identifier: never sent a route with this ORIGINATOR_ID (RFC 4456 section 8).
+    pub router_id: Ipv4Addr,
+    /// Further addresses of the receiver: never sent a route with one of them as next hop (RFC 4271 section 5.1.3).
+    pub own_addresses: Vec<IpAddr>,
+}
+
+impl ReceiverIdentity {
+    /// True if the next hop is an address of the receiver itself (RFC 4271 section 5.1.3).
+    #[must_use]
+    pub fn has_address(&self, next_hop: &NextHop) -> bool {
+        let address = next_hop.addr();
+        self.address == address || self.own_addresses.contains(&address)
+    }
+}
+
+/// Why a received route is not eligible. Small enough to stand in every path record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RejectReason {
+    /// Our own AS is in the AS_PATH (RFC 4271 section 9.1.2).
+    AsLoop,
+    /// The ORIGINATOR_ID is our router id (RFC 4456 section 8).
+    OwnOriginator,
+    /// Our cluster id is in the CLUSTER_LIST (RFC 4456 section 8).
+    ClusterLoop,
+    /// The AS_PATH from a peer of another AS does not begin with its AS (RFC 4271 section 6.3).
+    FirstAs,
+    /// The next hop is one of our own addresses (RFC 4271 sections 5.1.3 and 6.3).
+    OwnNextHop,
+    /// The next hop is no address that packets can be sent to (RFC 4271 section 6.3).
+    NextHopMartian,
+    /// The next hop is a link-local address only (RFC 2545 section 3).
+    NextHopLinkLocal,
+}
+
+impl fmt::Display for RejectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RejectReason::AsLoop => "our own AS is in its AS_PATH (RFC 4271 9.1.2)",
+            RejectReason::OwnOriginator => "its ORIGINATOR_ID is our router id (RFC 4456 8)",
+            RejectReason::ClusterLoop => "our cluster id is in its CLUSTER_LIST (RFC 4456 8)",
+            RejectReason::FirstAs => {
+                "its AS_PATH does not begin with the peer's AS (RFC 4271 6.3)"
+            }
+            RejectReason::OwnNextHop => "its next hop is our own address (RFC 4271 5.1.3)",
+            RejectReason::NextHopMartian => {
+                "its next hop is no address of a host: unspecified, loopback, multicast, reserved or IPv4-mapped (RFC 4271 6.3)"
+            }
+            RejectReason::NextHopLinkLocal => {
+                "its next hop is a link-local address without a global one (RFC 2545 3)"
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stay_small() {
+        assert_eq!(size_of::<Option<RejectReason>>(), 1);
+        assert_eq!(size_of::<Option<SourceKind>>(), 1);
+    }
+
+    #[test]
+    fn a_receiver_knows_its_own_addresses() {
+        let receiver = ReceiverIdentity {
+            address: IpAddr::from([10, 0, 0, 2]),
+            router_id: Ipv4Addr::new(10, 0, 0, 2),
+            own_addresses: vec!["2001:db8::2".parse().unwrap()],
+        };
+        let v6 = |text: &str| NextHop::from(text.parse::<Ipv6Addr>().unwrap());
+        assert!(receiver.has_address(&NextHop::V4(Ipv4Addr::new(10, 0, 0, 2))));
+        assert!(receiver.has_address(&v6("2001:db8::2")));
+        assert!(!receiver.has_address(&NextHop::V4(Ipv4Addr::new(10, 0, 0, 3))));
+        assert!(!receiver.has_address(&v6("2001:db8::3")));
+    }
+
+    #[test]
+    fn kinds_of_peers_and_sources_agree() {
+        for kind in [
+            PeerKind::Ebgp,
+            PeerKind::IbgpClient,
+            PeerKind::IbgpNonClient,
+        ] {
+            let source = SourceKind::from(kind);
+            assert_eq!(source.is_internal(), kind.is_internal());
+            assert!(!source.is_local());
+        }
+        assert!(SourceKind::Local.is_local() && SourceKind::Api.is_local());
+    }
+}
