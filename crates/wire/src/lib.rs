@@ -8,6 +8,7 @@
 //! capabilities are decoded with `nom`, which the tests also use as the reference decoder of the hand loops.
 
 mod asn;
+pub mod attr;
 mod community;
 mod family;
 mod fault;
@@ -17,6 +18,7 @@ mod nlri;
 mod notification;
 
 pub use asn::{Asn, ParseAsnError};
+pub use attr::{Aggregator, AsPathView, AttrBuilder, AttrView, Origin, code};
 pub use community::{Community, ExtendedCommunity, LargeCommunity, ParseCommunityError};
 pub use family::{AfiSafi, Families, Family, ParseFamilyError};
 pub use fault::{Fault, FaultKind, Remedy, Section};
