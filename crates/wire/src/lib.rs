@@ -9,6 +9,7 @@
 
 mod asn;
 pub mod attr;
+mod capability;
 mod community;
 mod family;
 mod fault;
@@ -16,17 +17,27 @@ mod frame;
 mod next_hop;
 mod nlri;
 mod notification;
+mod open;
+mod refresh;
 
 pub use asn::{Asn, ParseAsnError};
 pub use attr::{Aggregator, AsPathView, AttrBuilder, AttrView, Origin, code};
+pub use capability::{
+    AddPathMode, Capability, GracefulRestart, GracefulRestartFamily, LlgrFamily, Role,
+    capability_code,
+};
 pub use community::{Community, ExtendedCommunity, LargeCommunity, ParseCommunityError};
 pub use family::{AfiSafi, Families, Family, ParseFamilyError};
 pub use fault::{Fault, FaultKind, Remedy, Section};
-pub use frame::{HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageType, put_header};
+pub use frame::{
+    Frame, HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageType, keepalive, next_frame, put_header,
+};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use next_hop::NextHop;
 pub use nlri::Nlri;
 pub use notification::{CeaseSubcode, ErrorCode, MAX_SHUTDOWN_TEXT, Notification};
+pub use open::Open;
+pub use refresh::RouteRefresh;
 
 /// A destination: an IPv4 or IPv6 prefix whose host bits are all zero.
 ///
