@@ -5,3 +5,10 @@ mod ids;
 pub use ids::{AttrId, NextHopId, PeerId};
 pub use ids::{ExportSettings, NextHopRule, ReceiverIdentity};
 pub use ids::{PeerKind, RejectReason, SourceInfo, SourceKind};
+
+mod decide;
+mod pool;
+
+pub use decide::{Challenge, PathKey, Rung};
+pub use decide::{challenge, choose, compare, departure, multipath, tied_through, upholds};
+pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, NextHopPool};
