@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use wire::{Asn, Families, NextHop};
 
@@ -145,6 +146,10 @@ pub struct ExportSettings {
     pub local_v4: Option<Ipv4Addr>,
     /// Our global IPv6 address as a next hop; `None`: IPv6 routes that need it are not sent, never as `::ffff:`.
     pub local_v6: Option<Ipv6Addr>,
+    /// Which routes the receiver gets; equal policies share a group.
+    pub export: Arc<policy::Export>,
+    /// Families whose routes may carry an IPv6 next hop although they are IPv4 (RFC 8950), as agreed with the receiver.
+    pub extended_next_hop: Families,
 }
 
 /// What a receiver itself is. A route is not sent to the peer it came from, that originated it, or that is its next hop.
@@ -184,6 +189,31 @@ pub enum RejectReason {
     NextHopMartian,
     /// The next hop is a link-local address only (RFC 2545 section 3).
     NextHopLinkLocal,
+    /// Import policy refused it.
+    Policy(policy::Reason),
+}
+
+impl From<policy::Reason> for RejectReason {
+    fn from(reason: policy::Reason) -> Self {
+        RejectReason::Policy(reason)
+    }
+}
+
+impl RejectReason {
+    /// A stable word for JSON and counters.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            RejectReason::AsLoop => "as-loop",
+            RejectReason::OwnOriginator => "own-originator",
+            RejectReason::ClusterLoop => "cluster-loop",
+            RejectReason::FirstAs => "first-as",
+            RejectReason::OwnNextHop => "own-next-hop",
+            RejectReason::NextHopMartian => "next-hop-martian",
+            RejectReason::NextHopLinkLocal => "next-hop-link-local",
+            RejectReason::Policy(reason) => reason.word(),
+        }
+    }
 }
 
 impl fmt::Display for RejectReason {
@@ -202,6 +232,7 @@ impl fmt::Display for RejectReason {
             RejectReason::NextHopLinkLocal => {
                 "its next hop is a link-local address without a global one (RFC 2545 3)"
             }
+            RejectReason::Policy(reason) => return fmt::Display::fmt(reason, f),
         })
     }
 }

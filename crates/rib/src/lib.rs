@@ -12,3 +12,11 @@ mod pool;
 pub use decide::{Challenge, PathKey, Rung};
 pub use decide::{challenge, choose, compare, departure, multipath, tied_through, upholds};
 pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, NextHopPool};
+
+mod check;
+mod transform;
+
+pub use check::{LocalIdentity, check};
+pub use transform::{DenyReason, Edit};
+pub use transform::{default_local_attrs, own_route_next_hop};
+pub use transform::{deliverable, edit, gate, next_hop, transform};

@@ -1,0 +1,441 @@
+//! What becomes of a route on its way to a kind of receiver: sent or not, with which attributes, with which next hop.
+//!
+//! All of it depends on the export group and on little of the route's source, so that one answer serves every member
+//! and can be remembered: [`gate`] and [`next_hop`] are a few comparisons, [`edit`] names what is to be done to the
+//! bytes, and [`transform`] does it, once per attribute set and [`Edit`]. What depends on the single receiver, that
+//! nothing goes back to where it came from, is [`deliverable`].
+//!
+//! Bytes are spliced, not decoded: what is not named here is copied as it stands. Export policy is asked elsewhere.
+//!
+//! RFC 4271 5.1 (attributes between and inside ASes), 9.2 (iBGP to iBGP); RFC 4456 6, 8, 10 (reflection);
+//! RFC 1997 (well-known communities); RFC 4360 6 (non-transitive communities); RFC 2545 3, RFC 8950 (next hops).
+
+use std::fmt;
+use std::iter::Peekable;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use wire::{AttrBuilder, AttrView, Family, NextHop, Origin, code};
+
+use crate::ids::{ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
+use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF};
+
+/// Why a route is not sent to a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DenyReason {
+    /// The family was not agreed on with the receiver (RFC 4760 section 8).
+    FamilyNotAgreed,
+    /// Learned from a non-client in our AS, and the receiver is one too (RFC 4271 9.2, RFC 4456 6).
+    NotReflected,
+    /// It carries NO_ADVERTISE (RFC 1997).
+    NoAdvertise,
+    /// It carries NO_EXPORT and the receiver is in another AS (RFC 1997).
+    NoExport,
+    /// It carries NO_EXPORT_SUBCONFED and the receiver is in another AS (RFC 1997).
+    NoExportSubconfed,
+    /// We have no IPv4 address of our own to put in as next hop.
+    NoOwnIpv4,
+    /// We have no global IPv6 address of our own to put in as next hop.
+    NoOwnIpv6,
+    /// The next hop is of the other family, and the receiver did not agree to that (RFC 8950).
+    NextHopFamily,
+    /// The receiver is where the best path came from.
+    BackToSource,
+    /// The receiver's router id is the ORIGINATOR_ID (RFC 4456 section 8).
+    BackToOriginator,
+    /// The receiver is the next hop (RFC 4271 section 5.1.3).
+    ReceiverIsNextHop,
+    /// The attributes do not fit into a message that the receiver takes.
+    TooLarge,
+}
+
+impl DenyReason {
+    /// A stable word for JSON and counters.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            DenyReason::FamilyNotAgreed => "family-not-agreed",
+            DenyReason::NotReflected => "not-reflected",
+            DenyReason::NoAdvertise => "no-advertise",
+            DenyReason::NoExport => "no-export",
+            DenyReason::NoExportSubconfed => "no-export-subconfed",
+            DenyReason::NoOwnIpv4 => "no-own-ipv4",
+            DenyReason::NoOwnIpv6 => "no-own-ipv6",
+            DenyReason::NextHopFamily => "next-hop-family",
+            DenyReason::BackToSource => "back-to-source",
+            DenyReason::BackToOriginator => "back-to-originator",
+            DenyReason::ReceiverIsNextHop => "receiver-is-next-hop",
+            DenyReason::TooLarge => "too-large",
+        }
+    }
+}
+
+impl fmt::Display for DenyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DenyReason::FamilyNotAgreed => {
+                "the peer did not agree to this address family (RFC 4760 8); check `families` on both sides"
+            }
+            DenyReason::NotReflected => {
+                "it was learned by iBGP and the peer is an iBGP peer too (RFC 4271 9.2); only a reflector's clients get such routes (RFC 4456 6)"
+            }
+            DenyReason::NoAdvertise => "it carries the community NO_ADVERTISE (RFC 1997)",
+            DenyReason::NoExport => {
+                "it carries the community NO_EXPORT and the peer is in another AS (RFC 1997)"
+            }
+            DenyReason::NoExportSubconfed => {
+                "it carries the community NO_EXPORT_SUBCONFED and the peer is in another AS (RFC 1997)"
+            }
+            DenyReason::NoOwnIpv4 => {
+                "the next hop would be this node, which has no IPv4 address on this session (RFC 4271 5.1.3)"
+            }
+            DenyReason::NoOwnIpv6 => {
+                "the next hop would be this node, which has no global IPv6 address on this session (RFC 2545 3); set `next-hop-v6`"
+            }
+            DenyReason::NextHopFamily => {
+                "its next hop is of the other address family and the peer did not agree to that (RFC 8950)"
+            }
+            DenyReason::BackToSource => "the best path came from this peer",
+            DenyReason::BackToOriginator => {
+                "its ORIGINATOR_ID is the peer's router id (RFC 4456 8)"
+            }
+            DenyReason::ReceiverIsNextHop => "its next hop is the peer itself (RFC 4271 5.1.3)",
+            DenyReason::TooLarge => {
+                "its attributes do not fit into a message that the peer takes (RFC 4271 9.2)"
+            }
+        })
+    }
+}
+
+/// Decides by kind of source, kind of receiver and communities whether a path may be sent at all.
+///
+/// Well-known communities bind whoever received them (RFC 1997): on our own routes they are words to the receiver.
+///
+/// # Errors
+/// The reason that holds it back.
+pub fn gate(
+    family: Family,
+    attrs: &AttrKey,
+    source: &SourceInfo,
+    to: &ExportSettings,
+) -> Result<(), DenyReason> {
+    if !to.families.contains(family) {
+        return Err(DenyReason::FamilyNotAgreed);
+    }
+    if source.kind == PeerKind::IbgpNonClient.into() && to.kind == PeerKind::IbgpNonClient {
+        return Err(DenyReason::NotReflected);
+    }
+    if source.kind.is_local() {
+        return Ok(());
+    }
+    if attrs.no_advertise() {
+        return Err(DenyReason::NoAdvertise);
+    }
+    if to.kind == PeerKind::Ebgp && attrs.no_export() {
+        return Err(DenyReason::NoExport);
+    }
+    // Without confederations every AS border is one that this community stops at.
+    if to.kind == PeerKind::Ebgp && attrs.no_export_subconfed() {
+        return Err(DenyReason::NoExportSubconfed);
+    }
+    Ok(())
+}
+
+/// The next hop that the receiver is told.
+///
+/// | source | receiver | Auto | SelfAlways | Unchanged |
+/// |---|---|---|---|---|
+/// | iBGP | iBGP | unchanged | unchanged | unchanged |
+/// | eBGP | iBGP | unchanged | ourselves | unchanged |
+/// | local | iBGP | as announced | ourselves | as announced |
+/// | any | eBGP | ourselves | ourselves | as learned or announced |
+///
+/// A local route without a next hop of its own, which is the unspecified address, always gets ourselves. A third
+/// party's next hop to another AS needs knowledge of the shared subnet (RFC 4271 5.1.3), which is not here: whoever
+/// wants it says Unchanged. A link-local address is never passed on: RFC 2545 3 allows it only on a shared link.
+///
+/// # Errors
+/// There is no such next hop, or the receiver could not read it.
+pub fn next_hop(
+    family: Family,
+    learned: &NextHop,
+    source: &SourceInfo,
+    to: &ExportSettings,
+) -> Result<NextHop, DenyReason> {
+    let reflected = source.kind.is_internal() && to.kind.is_internal();
+    let keep = match to.next_hop {
+        NextHopRule::Auto => to.kind.is_internal(),
+        NextHopRule::SelfAlways => reflected,
+        NextHopRule::Unchanged => true,
+    };
+    if !keep || (source.kind.is_local() && learned.addr().is_unspecified()) {
+        return own_next_hop(family, to);
+    }
+    let other_family = matches!(
+        (family, learned),
+        (Family::Ipv4Unicast, NextHop::V6 { .. }) | (Family::Ipv6Unicast, NextHop::V4(_))
+    );
+    if other_family && !to.extended_next_hop.contains(family) {
+        return Err(DenyReason::NextHopFamily);
+    }
+    Ok(match *learned {
+        NextHop::V4(address) => NextHop::V4(address),
+        NextHop::V6 { global, .. } => NextHop::from(global),
+    })
+}
+
+/// Ourselves, as the receiver can reach us.
+fn own_next_hop(family: Family, to: &ExportSettings) -> Result<NextHop, DenyReason> {
+    let v6 = to.local_v6.map(NextHop::from);
+    match family {
+        Family::Ipv4Unicast => to
+            .local_v4
+            .map(NextHop::V4)
+            .or(v6.filter(|_| to.extended_next_hop.contains(family)))
+            .ok_or(DenyReason::NoOwnIpv4),
+        Family::Ipv6Unicast => v6.ok_or(DenyReason::NoOwnIpv6),
+    }
+}
+
+/// What is done to the attributes. With the attribute set's id this is all that the outgoing bytes of a group depend
+/// on, so both together name a remembered answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Edit {
+    /// To another AS: our AS in front, what is meant for inside our AS goes (RFC 4271 5.1).
+    External {
+        /// MED is ours to give; one that we learned stays here (RFC 4271 5.1.4).
+        keep_med: bool,
+    },
+    /// Inside our AS, first hand: LOCAL_PREF is added if it is missing (RFC 4271 5.1.5).
+    Internal,
+    /// Inside our AS, reflected (RFC 4456 8).
+    Reflect {
+        /// The ORIGINATOR_ID to add; `None` where the route has one.
+        originator: Option<Ipv4Addr>,
+    },
+}
+
+impl Edit {
+    /// The ORIGINATOR_ID that leaves with the route.
+    #[must_use]
+    pub fn originator(&self, attrs: &AttrKey) -> Option<Ipv4Addr> {
+        match self {
+            Edit::External { .. } => None,
+            Edit::Internal => attrs.originator(),
+            Edit::Reflect { originator } => originator.or(attrs.originator()),
+        }
+    }
+}
+
+/// What is to be done to the attributes of a path from this source.
+#[must_use]
+pub fn edit(attrs: &AttrKey, source: &SourceInfo, to: &ExportSettings) -> Edit {
+    if to.kind == PeerKind::Ebgp {
+        return Edit::External {
+            keep_med: source.kind.is_local(),
+        };
+    }
+    if !source.kind.is_internal() {
+        return Edit::Internal;
+    }
+    Edit::Reflect {
+        originator: match attrs.originator() {
+            Some(_) => None,
+            None => Some(source.router_id),
+        },
+    }
+}
+
+/// Appends the attributes that the receiver gets, in canonical form, to `out`.
+pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut Vec<u8>) {
+    out.reserve(attrs.bytes().len() + 24);
+    let mut splice = Splice {
+        rest: attrs.iter().peekable(),
+        out,
+    };
+    match edit {
+        Edit::External { keep_med } => external(splice, keep_med, to),
+        Edit::Internal => {
+            local_pref(&mut splice);
+            splice.copy_rest();
+        }
+        Edit::Reflect { originator } => reflect(splice, originator, to.cluster_id),
+    }
+}
+
+/// RFC 4271 5.1.2 b), 5.1.4, 5.1.5; RFC 4456 8 (both attributes are for one AS); RFC 4360 6.
+fn external<'a, I>(mut splice: Splice<'a, '_, I>, keep_med: bool, to: &ExportSettings)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    let path = splice.take(code::AS_PATH).unwrap_or_default();
+    splice.put_prepended(path, to.local_as.0);
+    if let (Some(med), true) = (splice.take(code::MED), keep_med) {
+        splice.put(OPTIONAL, code::MED, &[med]);
+    }
+    splice.take(code::LOCAL_PREF);
+    splice.take(code::ORIGINATOR_ID);
+    splice.take(code::CLUSTER_LIST);
+    for (code, size) in [
+        (code::EXTENDED_COMMUNITIES, 8),
+        (code::IPV6_EXTENDED_COMMUNITIES, 20),
+    ] {
+        splice.copy_below(code);
+        let Some((flags, _, value)) = splice.rest.next_if(|(_, at, _)| *at == code) else {
+            continue;
+        };
+        let kept = value
+            .chunks(size)
+            .filter(|one| one[0] & NON_TRANSITIVE == 0);
+        let kept: Vec<&[u8]> = kept.collect();
+        if !kept.is_empty() {
+            splice.put(flags, code, &kept);
+        }
+    }
+    splice.copy_rest();
+}
+
+/// RFC 4456 8: who brought the route into our AS, and through which clusters it came.
+fn reflect<'a, I>(mut splice: Splice<'a, '_, I>, originator: Option<Ipv4Addr>, cluster: Ipv4Addr)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    local_pref(&mut splice);
+    let known = splice.take(code::ORIGINATOR_ID);
+    let added = originator.map(|id| id.octets());
+    if let Some(id) = known.or(added.as_ref().map(|id| &id[..])) {
+        splice.put(OPTIONAL, code::ORIGINATOR_ID, &[id]);
+    }
+    let clusters = splice.take(code::CLUSTER_LIST).unwrap_or_default();
+    splice.put(OPTIONAL, code::CLUSTER_LIST, &[&cluster.octets(), clusters]);
+    splice.copy_rest();
+}
+
+/// RFC 4271 5.1.5: every route inside our AS carries LOCAL_PREF.
+fn local_pref<'a, I>(splice: &mut Splice<'a, '_, I>)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    let default = DEFAULT_LOCAL_PREF.to_be_bytes();
+    let preference = splice.take(code::LOCAL_PREF);
+    splice.put(
+        TRANSITIVE,
+        code::LOCAL_PREF,
+        &[preference.unwrap_or(&default)],
+    );
+}
+
+/// Flag bits and the segment type of AS_PATH (RFC 4271 4.3); the bit of an extended community (RFC 4360 2).
+const OPTIONAL: u8 = 0x80;
+const TRANSITIVE: u8 = 0x40;
+const EXTENDED_LENGTH: u8 = 0x10;
+const AS_SEQUENCE: u8 = 2;
+const NON_TRANSITIVE: u8 = 0x40;
+
+/// Copies attributes in the order of their codes, with others put in on the way.
+struct Splice<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> {
+    rest: Peekable<I>,
+    out: &'o mut Vec<u8>,
+}
+
+impl<'a, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, '_, I> {
+    /// Copies everything up to this code and takes the attribute itself out, if it is there.
+    fn take(&mut self, code: u8) -> Option<&'a [u8]> {
+        self.copy_below(code);
+        let taken = self.rest.next_if(|(_, at, _)| *at == code)?;
+        Some(taken.2)
+    }
+
+    fn copy_below(&mut self, code: u8) {
+        while let Some((flags, at, value)) = self.rest.next_if(|(_, at, _)| *at < code) {
+            self.put(flags, at, &[value]);
+        }
+    }
+
+    fn copy_rest(mut self) {
+        while let Some((flags, code, value)) = self.rest.next() {
+            self.put(flags, code, &[value]);
+        }
+    }
+
+    /// Writes one attribute, its length in the shortest form. What exceeds 65,535 octets fits no message and is cut;
+    /// whoever encodes the set refuses it.
+    fn put(&mut self, flags: u8, code: u8, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        match u8::try_from(length) {
+            Ok(length) => self.out.extend_from_slice(&[flags, code, length]),
+            Err(_) => {
+                let [high, low] = length.to_be_bytes();
+                let head = [flags | EXTENDED_LENGTH, code, high, low];
+                self.out.extend_from_slice(&head);
+            }
+        }
+        let end = self.out.len() + usize::from(length);
+        for part in parts {
+            self.out.extend_from_slice(part);
+        }
+        self.out.truncate(end);
+    }
+
+    /// RFC 4271 5.1.2 b): into the first segment if it is a sequence with room, else into a new one.
+    fn put_prepended(&mut self, path: &[u8], asn: u32) {
+        let asn = asn.to_be_bytes();
+        match *path {
+            [AS_SEQUENCE, count, ref rest @ ..] if count < u8::MAX => {
+                let head = [AS_SEQUENCE, count + 1];
+                self.put(TRANSITIVE, code::AS_PATH, &[&head, &asn, rest]);
+            }
+            _ => {
+                let head = [AS_SEQUENCE, 1];
+                self.put(TRANSITIVE, code::AS_PATH, &[&head, &asn, path]);
+            }
+        }
+    }
+}
+
+/// Decides whether this one receiver gets what its group sends: not where it came from, not who originated it, not
+/// who is the next hop (RFC 4456 8, RFC 4271 5.1.3). `originator` and `next_hop` are those that leave with the route.
+///
+/// # Errors
+/// The reason for which it is left out.
+pub fn deliverable(
+    source: PeerId,
+    originator: Option<Ipv4Addr>,
+    next_hop: &NextHop,
+    receiver: PeerId,
+    identity: &ReceiverIdentity,
+) -> Result<(), DenyReason> {
+    if source == receiver {
+        return Err(DenyReason::BackToSource);
+    }
+    if originator == Some(identity.router_id) {
+        return Err(DenyReason::BackToOriginator);
+    }
+    if identity.has_address(next_hop) {
+        return Err(DenyReason::ReceiverIsNextHop);
+    }
+    Ok(())
+}
+
+/// The attributes of a route that we originate: ORIGIN IGP, an empty AS_PATH (RFC 4271 5.1.1, 5.1.2).
+#[must_use]
+pub fn default_local_attrs() -> Vec<u8> {
+    let mut attrs = AttrBuilder::new();
+    attrs.set_origin(Origin::Igp).set_as_path(&[]);
+    attrs.finish()
+}
+
+/// The next hop of a local route that has none of its own: ourselves, whatever that is on a session.
+#[must_use]
+pub const fn own_route_next_hop(family: Family) -> NextHop {
+    match family {
+        Family::Ipv4Unicast => NextHop::V4(Ipv4Addr::UNSPECIFIED),
+        Family::Ipv6Unicast => NextHop::V6 {
+            global: Ipv6Addr::UNSPECIFIED,
+            link_local: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
