@@ -1,0 +1,78 @@
+//! The kernel's answers to operations.
+
+use std::time::Instant;
+
+use crate::entry::{InFlight, Standing};
+use crate::rows::FailReason;
+use crate::{Action, Fib, RouteError};
+
+impl Fib {
+    pub(crate) fn results(&mut self, now: Instant, results: Vec<(u64, Result<(), RouteError>)>) {
+        for (id, result) in results {
+            // An answer that comes after we gave up says nothing: the dump does.
+            if let Some(op) = self.in_flight.remove(&id) {
+                self.answered(now, op, result);
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Instant, op: InFlight, result: Result<(), RouteError>) {
+        let InFlight {
+            key,
+            action,
+            protocol,
+            kind,
+            sent_at: _,
+        } = op;
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        entry.in_flight = false;
+        let disturbed = std::mem::take(&mut entry.disturbed);
+        let failed = match (action, result) {
+            (Action::Create | Action::Replace, Ok(())) => {
+                entry.standing = Standing::Present { protocol, kind };
+                None
+            }
+            (Action::Delete, Ok(())) => {
+                entry.standing = Standing::Absent;
+                None
+            }
+            (Action::Delete, Err(error)) if error.errno == RouteError::NO_SUCH_ROUTE => {
+                entry.standing = Standing::Absent;
+                None
+            }
+            (Action::Create, Err(error)) => {
+                entry.standing = Standing::Gone { protocol };
+                Some(error)
+            }
+            (Action::Replace | Action::Delete, Err(error)) => {
+                entry.standing = Standing::Unknown { protocol };
+                Some(error)
+            }
+        };
+        if disturbed {
+            entry.standing.doubt();
+            self.want_dump(now);
+        }
+        match failed {
+            None => self.succeeded(key, action),
+            Some(error) => {
+                if error.errno == RouteError::EXISTS {
+                    // Something stands there that we do not know: look who it is.
+                    self.want_dump(now);
+                }
+                self.fail(now, key, FailReason::Refused(error), true);
+            }
+        }
+        self.enqueue(key);
+    }
+
+    fn succeeded(&mut self, key: crate::entry::RouteKey, action: Action) {
+        match action {
+            Action::Create | Action::Replace => self.forgive(key),
+            // A route that was taken out because nothing resolves keeps that reason.
+            Action::Delete => {}
+        }
+    }
+}
