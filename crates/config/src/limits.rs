@@ -1,0 +1,13 @@
+//! Bounds on what is read, so that no file can take the program's memory or stack.
+
+/// Largest configuration text, in octets.
+pub const MAX_SIZE: usize = 1024 * 1024;
+
+/// Deepest nesting of lists and mappings.
+pub(crate) const MAX_DEPTH: usize = 16;
+
+/// Longest name of a peer, group or prefix set, in octets.
+pub(crate) const MAX_NAME: usize = 63;
+
+/// Longest description, in octets.
+pub(crate) const MAX_DESCRIPTION: usize = 255;

@@ -1,0 +1,255 @@
+//! Peers, and ranges of peers that are not known beforehand.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use policy::{ExportMode, ImportMode};
+use wire::{Asn, Families, Prefix};
+
+use crate::fault::Location;
+
+/// Which AS the peer must be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RemoteAs {
+    /// This one.
+    Exactly(Asn),
+    /// Our own.
+    Internal,
+    /// Any but our own.
+    External,
+}
+
+impl fmt::Display for RemoteAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RemoteAs::Exactly(asn) => asn.fmt(f),
+            RemoteAs::Internal => f.write_str("internal"),
+            RemoteAs::External => f.write_str("external"),
+        }
+    }
+}
+
+/// A hold time that may be proposed: off, or at least 3 seconds (RFC 4271 section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HoldTime(Option<NonZeroU16>);
+
+impl HoldTime {
+    /// 90 seconds (RFC 4271 section 10).
+    pub const DEFAULT: HoldTime = HoldTime(NonZeroU16::new(90));
+    /// No hold timer and no keepalives.
+    pub const OFF: HoldTime = HoldTime(None);
+
+    /// A hold time of so many seconds; `None` for 1 and 2, which no speaker may use.
+    #[must_use]
+    pub fn new(seconds: u16) -> Option<HoldTime> {
+        (!matches!(seconds, 1 | 2)).then(|| HoldTime(NonZeroU16::new(seconds)))
+    }
+
+    /// The value of the OPEN message: seconds, 0 for off.
+    #[must_use]
+    pub fn seconds(self) -> u16 {
+        self.0.map_or(0, NonZeroU16::get)
+    }
+}
+
+/// Which next hop is sent to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NextHopRule {
+    /// As RFC 4271 section 5.1.3 has it: kept on iBGP, self or third party on eBGP.
+    Auto,
+    /// Always our own address.
+    SelfAlways,
+    /// Never changed.
+    Unchanged,
+}
+
+impl fmt::Display for NextHopRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NextHopRule::Auto => "auto",
+            NextHopRule::SelfAlways => "self",
+            NextHopRule::Unchanged => "unchanged",
+        })
+    }
+}
+
+/// One peer with everything that is set for it, groups and defaults applied. Two peers are equal
+/// if they are set the same, wherever that is written.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Name for people; the address if none is given. Unique.
+    pub name: String,
+    /// Address of the other end. Unique.
+    pub address: IpAddr,
+    /// TCP port of the other end.
+    pub port: u16,
+    /// AS of the other end.
+    pub remote_as: RemoteAs,
+    /// Our AS on this session.
+    pub local_as: Asn,
+    /// Address of our end; `None`: as the kernel chooses.
+    pub local_address: Option<IpAddr>,
+    /// Wait for the other end to connect.
+    pub passive: bool,
+    /// False: configured, but kept down.
+    pub enabled: bool,
+    /// Address families offered; never empty.
+    pub families: Families,
+    /// Hold time proposed.
+    pub hold_time: HoldTime,
+    /// Keepalive interval in seconds; `None`: a third of the negotiated hold time.
+    pub keepalive: Option<NonZeroU16>,
+    /// Time between attempts to connect, before jitter.
+    pub connect_retry: Duration,
+    /// First wait in Idle after a failure; doubles with each further one.
+    pub idle_hold: Duration,
+    /// Longest wait in Idle; never less than `idle_hold`.
+    pub idle_hold_max: Duration,
+    /// What is accepted.
+    pub import: ImportMode,
+    /// What is sent.
+    pub export: ExportMode,
+    /// The peer is a client of this reflector (RFC 4456). Only on iBGP.
+    pub route_reflector_client: bool,
+    /// Next hop sent.
+    pub next_hop: NextHopRule,
+    /// Next hop sent for IPv6 routes where ours would otherwise be looked up.
+    pub next_hop_v6: Option<Ipv6Addr>,
+    /// IP time to live of what we send: 1 on eBGP unless `multihop`, 64 on iBGP.
+    pub ttl: u8,
+    /// Name of the group that the settings were taken from.
+    pub group: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Where the peer is defined. Not part of equality.
+    pub location: Location,
+}
+
+impl Peer {
+    /// Whether the session is iBGP.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        match self.remote_as {
+            RemoteAs::Exactly(asn) => asn == self.local_as,
+            RemoteAs::Internal => true,
+            RemoteAs::External => false,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    /// `NAME (ADDRESS)`, or the address alone where that is the name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name == self.address.to_string() {
+            return f.write_str(&self.name);
+        }
+        write!(f, "{} ({})", self.name, self.address)
+    }
+}
+
+impl PartialEq for Peer {
+    fn eq(&self, other: &Peer) -> bool {
+        // Opened completely, so that a new field must be decided upon here.
+        let Peer {
+            name,
+            address,
+            port,
+            remote_as,
+            local_as,
+            local_address,
+            passive,
+            enabled,
+            families,
+            hold_time,
+            keepalive,
+            connect_retry,
+            idle_hold,
+            idle_hold_max,
+            import,
+            export,
+            route_reflector_client,
+            next_hop,
+            next_hop_v6,
+            ttl,
+            group,
+            description,
+            location: _,
+        } = self;
+        *name == other.name
+            && *address == other.address
+            && *port == other.port
+            && *remote_as == other.remote_as
+            && *local_as == other.local_as
+            && *local_address == other.local_address
+            && *passive == other.passive
+            && *enabled == other.enabled
+            && *families == other.families
+            && *hold_time == other.hold_time
+            && *keepalive == other.keepalive
+            && *connect_retry == other.connect_retry
+            && *idle_hold == other.idle_hold
+            && *idle_hold_max == other.idle_hold_max
+            && *import == other.import
+            && *export == other.export
+            && *route_reflector_client == other.route_reflector_client
+            && *next_hop == other.next_hop
+            && *next_hop_v6 == other.next_hop_v6
+            && *ttl == other.ttl
+            && *group == other.group
+            && *description == other.description
+    }
+}
+
+impl Eq for Peer {}
+
+/// A range of addresses from which peers may connect without being named one by one.
+#[derive(Clone, Debug)]
+pub struct DynamicRange {
+    /// The addresses.
+    pub prefix: Prefix,
+    /// Most peers of this range at a time.
+    pub limit: u32,
+    /// What a peer of the range is made from: see [`DynamicRange::peer_for`].
+    pub(crate) template: Peer,
+}
+
+impl DynamicRange {
+    /// The settings of the peer that connects from this address. It is passive: we never connect
+    /// to it.
+    #[must_use]
+    pub fn peer_for(&self, address: IpAddr) -> Peer {
+        Peer {
+            name: address.to_string(),
+            address,
+            ..self.template.clone()
+        }
+    }
+
+    /// The settings that all peers of the range share; name and address are the range's.
+    #[must_use]
+    pub fn template(&self) -> &Peer {
+        &self.template
+    }
+
+    /// Where the range is defined.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.template.location
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hold_times_of_one_and_two_seconds_cannot_be_built() {
+        assert_eq!(HoldTime::new(0), Some(HoldTime::OFF));
+        assert_eq!(HoldTime::new(1), None);
+        assert_eq!(HoldTime::new(2), None);
+        assert_eq!(HoldTime::new(3).map(HoldTime::seconds), Some(3));
+        assert_eq!(HoldTime::DEFAULT.seconds(), 90);
+    }
+}

@@ -1,0 +1,123 @@
+//! One peer as it is written, in the file or in a request.
+
+use crate::fault::Location;
+use crate::section::{Reader, Section, Text, WordOrList};
+
+/// A peer's keys with their text. `None`: the key is not there, and the group or the default
+/// answers.
+///
+/// A request of the API fills it with [`Text::field`], so that its values are checked exactly as
+/// those of the file:
+/// ```
+/// use config::{RawPeer, Text};
+/// let mut peer = RawPeer::request();
+/// peer.address = Some(Text::field("address", "10.0.0.9"));
+/// peer.hold_time = Some(Text::field("hold-time", 30));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawPeer {
+    /// Where the peer starts; missing keys are reported there.
+    pub at: Location,
+    /// `name`.
+    pub name: Option<Text>,
+    /// `address`.
+    pub address: Option<Text>,
+    /// `group`.
+    pub group: Option<Text>,
+    /// `as`.
+    pub remote_as: Option<Text>,
+    /// `port`.
+    pub port: Option<Text>,
+    /// `local-address`.
+    pub local_address: Option<Text>,
+    /// `passive`.
+    pub passive: Option<Text>,
+    /// `enabled`.
+    pub enabled: Option<Text>,
+    /// `description`.
+    pub description: Option<Text>,
+    /// `families`.
+    pub families: Option<Vec<Text>>,
+    /// `hold-time`, seconds.
+    pub hold_time: Option<Text>,
+    /// `keepalive`, seconds.
+    pub keepalive: Option<Text>,
+    /// `connect-retry`, seconds.
+    pub connect_retry: Option<Text>,
+    /// `idle-hold`, seconds.
+    pub idle_hold: Option<Text>,
+    /// `idle-hold-max`, seconds.
+    pub idle_hold_max: Option<Text>,
+    /// `import`.
+    pub import: Option<WordOrList>,
+    /// `export`.
+    pub export: Option<WordOrList>,
+    /// `route-reflector-client`.
+    pub route_reflector_client: Option<Text>,
+    /// `next-hop`.
+    pub next_hop: Option<Text>,
+    /// `next-hop-v6`.
+    pub next_hop_v6: Option<Text>,
+    /// `multihop`.
+    pub multihop: Option<Text>,
+}
+
+impl RawPeer {
+    /// A peer of an API request, nothing set yet.
+    #[must_use]
+    pub fn request() -> RawPeer {
+        RawPeer::empty(Location::field("peer"))
+    }
+
+    pub(crate) fn empty(at: Location) -> RawPeer {
+        RawPeer {
+            at,
+            name: None,
+            address: None,
+            group: None,
+            remote_as: None,
+            port: None,
+            local_address: None,
+            passive: None,
+            enabled: None,
+            description: None,
+            families: None,
+            hold_time: None,
+            keepalive: None,
+            connect_retry: None,
+            idle_hold: None,
+            idle_hold_max: None,
+            import: None,
+            export: None,
+            route_reflector_client: None,
+            next_hop: None,
+            next_hop_v6: None,
+            multihop: None,
+        }
+    }
+
+    /// Reads the keys that a group, a peer and a range may all have.
+    pub(crate) fn read_settings(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
+        RawPeer {
+            remote_as: reader.text(section, "as"),
+            port: reader.text(section, "port"),
+            local_address: reader.text(section, "local-address"),
+            passive: reader.text(section, "passive"),
+            enabled: reader.text(section, "enabled"),
+            description: reader.text(section, "description"),
+            families: reader.texts(section, "families"),
+            hold_time: reader.text(section, "hold-time"),
+            keepalive: reader.text(section, "keepalive"),
+            connect_retry: reader.text(section, "connect-retry"),
+            idle_hold: reader.text(section, "idle-hold"),
+            idle_hold_max: reader.text(section, "idle-hold-max"),
+            import: reader.word_or_list(section, "import"),
+            export: reader.word_or_list(section, "export"),
+            route_reflector_client: reader.text(section, "route-reflector-client"),
+            next_hop: reader.text(section, "next-hop"),
+            next_hop_v6: reader.text(section, "next-hop-v6"),
+            multihop: reader.text(section, "multihop"),
+            ..RawPeer::empty(section.at.clone())
+        }
+    }
+}

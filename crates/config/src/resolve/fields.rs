@@ -1,0 +1,366 @@
+//! A peer's keys as values, before group, defaults and cross checks.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::{ExportMode, ImportMode, PrefixSet};
+use wire::{Families, Family};
+
+use super::values::{self, Parsed};
+use crate::fault::{Faults, Location, Problem};
+use crate::model::{HoldTime, NextHopRule, RemoteAs};
+use crate::raw::RawPeer;
+use crate::section::{Text, WordOrList};
+use crate::suggest;
+
+/// What a key gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot<T> {
+    /// The key is not there.
+    Absent,
+    /// It is there and wrong; the fault is noted.
+    Bad,
+    /// Its value, and where it stands.
+    Set(T, Location),
+}
+
+impl<T: Clone> Slot<T> {
+    pub(super) fn read(
+        faults: &mut Faults,
+        text: Option<&Text>,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> Self {
+        let Some(text) = text else {
+            return Slot::Absent;
+        };
+        if text.refused {
+            return Slot::Bad;
+        }
+        match faults.keep(&text.at, parse(&text.text)) {
+            Some(value) => Slot::Set(value, text.at.clone()),
+            None => Slot::Bad,
+        }
+    }
+
+    /// This one, or the other's if the key is not here.
+    fn or(&self, other: &Slot<T>) -> Slot<T> {
+        if let Slot::Absent = self {
+            other.clone()
+        } else {
+            self.clone()
+        }
+    }
+
+    pub(super) fn get(&self) -> Option<&T> {
+        match self {
+            Slot::Set(value, _) => Some(value),
+            Slot::Absent | Slot::Bad => None,
+        }
+    }
+
+    pub(super) fn value(&self) -> Option<T> {
+        self.get().cloned()
+    }
+
+    /// The value, or the default where there is none. A bad one gets it too: the configuration is
+    /// refused anyway, and the other checks can go on.
+    pub(super) fn value_or(&self, default: T) -> T {
+        self.value().unwrap_or(default)
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Slot::Absent)
+    }
+
+    /// Where it stands, or the given place.
+    pub(super) fn at<'a>(&'a self, otherwise: &'a Location) -> &'a Location {
+        match self {
+            Slot::Set(_, at) => at,
+            Slot::Absent | Slot::Bad => otherwise,
+        }
+    }
+}
+
+/// The settings that a group can share.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub(super) remote_as: Slot<RemoteAs>,
+    pub(super) port: Slot<u16>,
+    pub(super) local_address: Slot<IpAddr>,
+    pub(super) passive: Slot<bool>,
+    pub(super) enabled: Slot<bool>,
+    pub(super) description: Slot<String>,
+    pub(super) families: Slot<Families>,
+    pub(super) hold_time: Slot<HoldTime>,
+    pub(super) keepalive: Slot<Option<NonZeroU16>>,
+    pub(super) connect_retry: Slot<Duration>,
+    pub(super) idle_hold: Slot<Duration>,
+    pub(super) idle_hold_max: Slot<Duration>,
+    pub(super) import: Slot<ImportMode>,
+    pub(super) export: Slot<ExportMode>,
+    pub(super) route_reflector_client: Slot<bool>,
+    pub(super) next_hop: Slot<NextHopRule>,
+    pub(super) next_hop_v6: Slot<Ipv6Addr>,
+    pub(super) multihop: Slot<u8>,
+}
+
+/// The prefix sets by name.
+pub(super) type Sets = BTreeMap<String, Arc<PrefixSet>>;
+
+const NEXT_HOPS: &[(&str, NextHopRule)] = &[
+    ("auto", NextHopRule::Auto),
+    ("self", NextHopRule::SelfAlways),
+    ("unchanged", NextHopRule::Unchanged),
+];
+
+impl Fields {
+    pub(super) fn read(faults: &mut Faults, raw: &RawPeer, sets: &Sets) -> Fields {
+        // Opened completely, so that a new key must be decided upon here.
+        let RawPeer {
+            at: _,
+            name: _,
+            address: _,
+            group: _,
+            remote_as,
+            port,
+            local_address,
+            passive,
+            enabled,
+            description,
+            families,
+            hold_time,
+            keepalive,
+            connect_retry,
+            idle_hold,
+            idle_hold_max,
+            import,
+            export,
+            route_reflector_client,
+            next_hop,
+            next_hop_v6,
+            multihop,
+        } = raw;
+        Fields {
+            remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
+            port: Slot::read(faults, port.as_ref(), values::port),
+            local_address: Slot::read(faults, local_address.as_ref(), values::host),
+            passive: Slot::read(faults, passive.as_ref(), values::boolean),
+            enabled: Slot::read(faults, enabled.as_ref(), values::boolean),
+            description: Slot::read(faults, description.as_ref(), values::description),
+            families: families_value(faults, families.as_deref(), &raw.at),
+            hold_time: Slot::read(faults, hold_time.as_ref(), hold_time_value),
+            keepalive: Slot::read(faults, keepalive.as_ref(), keepalive_value),
+            connect_retry: Slot::read(faults, connect_retry.as_ref(), seconds),
+            idle_hold: Slot::read(faults, idle_hold.as_ref(), seconds),
+            idle_hold_max: Slot::read(faults, idle_hold_max.as_ref(), seconds),
+            import: import_value(faults, import.as_ref(), sets),
+            export: export_value(faults, export.as_ref(), sets),
+            route_reflector_client: Slot::read(
+                faults,
+                route_reflector_client.as_ref(),
+                values::boolean,
+            ),
+            next_hop: Slot::read(faults, next_hop.as_ref(), |text| {
+                values::word(text, NEXT_HOPS)
+            }),
+            next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
+            multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
+        }
+    }
+
+    /// These settings, and the group's where a key is not here.
+    pub(super) fn or(&self, group: &Fields) -> Fields {
+        Fields {
+            remote_as: self.remote_as.or(&group.remote_as),
+            port: self.port.or(&group.port),
+            local_address: self.local_address.or(&group.local_address),
+            passive: self.passive.or(&group.passive),
+            enabled: self.enabled.or(&group.enabled),
+            description: self.description.or(&group.description),
+            families: self.families.or(&group.families),
+            hold_time: self.hold_time.or(&group.hold_time),
+            keepalive: self.keepalive.or(&group.keepalive),
+            connect_retry: self.connect_retry.or(&group.connect_retry),
+            idle_hold: self.idle_hold.or(&group.idle_hold),
+            idle_hold_max: self.idle_hold_max.or(&group.idle_hold_max),
+            import: self.import.or(&group.import),
+            export: self.export.or(&group.export),
+            route_reflector_client: self
+                .route_reflector_client
+                .or(&group.route_reflector_client),
+            next_hop: self.next_hop.or(&group.next_hop),
+            next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
+            multihop: self.multihop.or(&group.multihop),
+        }
+    }
+}
+
+fn remote_as_value(text: &str) -> Parsed<RemoteAs> {
+    match text {
+        "internal" => Ok(RemoteAs::Internal),
+        "external" => Ok(RemoteAs::External),
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            values::asn(text).map(RemoteAs::Exactly)
+        }
+        _ => {
+            let remedy = suggest::remedy(text, ["internal", "external"], || {
+                "write an AS number, internal or external".to_owned()
+            });
+            Err(Problem::new(
+                format!("\"{text}\" is not an AS number"),
+                remedy,
+            ))
+        }
+    }
+}
+
+fn hold_time_value(text: &str) -> Parsed<HoldTime> {
+    let seconds = values::small(text, 0..=u16::MAX)?;
+    HoldTime::new(seconds).ok_or_else(|| {
+        Problem::new(
+            format!("a hold time of {seconds} s is not allowed (RFC 4271 section 4.2)"),
+            "write 0 for off, or at least 3",
+        )
+    })
+}
+
+fn keepalive_value(text: &str) -> Parsed<Option<NonZeroU16>> {
+    values::small(text, 1..=u16::MAX).map(NonZeroU16::new)
+}
+
+fn seconds(text: &str) -> Parsed<Duration> {
+    values::small(text, 1..=u16::MAX).map(|seconds| Duration::from_secs(u64::from(seconds)))
+}
+
+fn multihop_value(text: &str) -> Parsed<u8> {
+    match text {
+        "true" => Ok(255),
+        "false" => Ok(1),
+        _ => values::small(text, 1..=255)
+            .map(|hops| u8::try_from(hops).unwrap_or(u8::MAX))
+            .map_err(|problem| {
+                Problem::new(
+                    problem.message,
+                    "write the number of hops, true (255) or false (1)",
+                )
+            }),
+    }
+}
+
+fn families_value(faults: &mut Faults, list: Option<&[Text]>, at: &Location) -> Slot<Families> {
+    let Some(list) = list else {
+        return Slot::Absent;
+    };
+    let Some(first) = list.first() else {
+        faults.add(
+            at,
+            "\"families\" is empty",
+            "write ipv4-unicast, ipv6-unicast or both",
+        );
+        return Slot::Bad;
+    };
+    let known = Family::ALL.map(|family| (family.name(), family));
+    let mut families = Families::EMPTY;
+    let mut bad = false;
+    for text in list {
+        match Slot::read(faults, Some(text), |text| values::word(text, &known)) {
+            Slot::Set(family, at) if families.contains(family) => {
+                faults.add(
+                    &at,
+                    format!("{family} is listed twice"),
+                    "remove one of them",
+                );
+            }
+            Slot::Set(family, _) => families.insert(family),
+            Slot::Absent | Slot::Bad => bad = true,
+        }
+    }
+    if bad {
+        Slot::Bad
+    } else {
+        Slot::Set(families, first.at.clone())
+    }
+}
+
+fn import_value(faults: &mut Faults, value: Option<&WordOrList>, sets: &Sets) -> Slot<ImportMode> {
+    policy_value(
+        faults,
+        value,
+        sets,
+        &[("all", ImportMode::All), ("none", ImportMode::None)],
+        ImportMode::Sets,
+    )
+}
+
+fn export_value(faults: &mut Faults, value: Option<&WordOrList>, sets: &Sets) -> Slot<ExportMode> {
+    let words = [
+        ("local", ExportMode::Local),
+        ("all", ExportMode::All),
+        ("none", ExportMode::None),
+    ];
+    policy_value(faults, value, sets, &words, ExportMode::Sets)
+}
+
+fn policy_value<T: Clone>(
+    faults: &mut Faults,
+    value: Option<&WordOrList>,
+    sets: &Sets,
+    words: &[(&str, T)],
+    from_sets: impl Fn(Vec<Arc<PrefixSet>>) -> T,
+) -> Slot<T> {
+    let known = || words.iter().map(|(word, _)| *word);
+    match value {
+        None => Slot::Absent,
+        Some(WordOrList::Word(text)) => Slot::read(faults, Some(text), |text| {
+            if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+                return Ok(value.clone());
+            }
+            let remedy = if sets.contains_key(text) {
+                format!("prefix sets stand in a list: [{text}]")
+            } else {
+                suggest::remedy(text, known(), || {
+                    let words: Vec<_> = known().collect();
+                    format!("write {}, or a list of prefix sets", words.join(", "))
+                })
+            };
+            Err(Problem::new(format!("\"{text}\" is not a policy"), remedy))
+        }),
+        Some(WordOrList::List(names, at)) => {
+            if names.is_empty() {
+                faults.add(
+                    at,
+                    "the list of prefix sets is empty",
+                    "write none to refuse everything",
+                );
+                return Slot::Bad;
+            }
+            let found: Vec<_> = names
+                .iter()
+                .map(|name| Slot::read(faults, Some(name), |name| find_set(name, sets)))
+                .collect();
+            match found.iter().map(Slot::value).collect() {
+                Some(sets) => Slot::Set(from_sets(sets), at.clone()),
+                None => Slot::Bad,
+            }
+        }
+    }
+}
+
+fn find_set(name: &str, sets: &Sets) -> Parsed<Arc<PrefixSet>> {
+    if let Some(set) = sets.get(name) {
+        return Ok(set.clone());
+    }
+    let remedy = suggest::remedy(name, sets.keys().map(String::as_str), || {
+        if matches!(name, "all" | "none" | "local") {
+            return format!("write {name} alone, without brackets");
+        }
+        "define it under prefix-sets".to_owned()
+    });
+    Err(Problem::new(
+        format!("there is no prefix set \"{name}\""),
+        remedy,
+    ))
+}
