@@ -1,0 +1,53 @@
+//! The configuration file of our daemons, from a [`Spec`].
+
+use std::fmt::Write as _;
+
+use ipnet::IpNet;
+
+use super::Role;
+use crate::daemon::{Neighbor, Spec};
+
+pub(super) fn render(
+    role: Role,
+    spec: &Spec,
+    blocks: &[IpNet],
+    socket: &str,
+    extra: &str,
+) -> String {
+    let mut text = format!(
+        "as: {}\nrouter-id: {}\napi:\n  socket: {socket}\n",
+        spec.asn, spec.v4
+    );
+    if let (Role::Reflector, Some(id)) = (role, spec.cluster_id) {
+        let _ = writeln!(text, "cluster-id: {id}");
+    }
+    if !blocks.is_empty() {
+        let list: Vec<String> = blocks.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "advertise:\n  blocks: [\"{}\"]", list.join("\", \""));
+    }
+    if !spec.neighbors.is_empty() {
+        text.push_str("peers:\n");
+    }
+    for neighbor in &spec.neighbors {
+        text.push_str(&render_peer(neighbor));
+    }
+    text.push_str(extra);
+    text
+}
+
+fn render_peer(neighbor: &Neighbor) -> String {
+    let mut text = format!(
+        "  - name: {}\n    address: \"{}\"\n    as: {}\n    import: all\n    export: all\n    \
+         connect-retry: 1s\n",
+        neighbor.name(),
+        neighbor.address,
+        neighbor.asn
+    );
+    if neighbor.passive {
+        text.push_str("    passive: true\n");
+    }
+    if neighbor.client {
+        text.push_str("    route-reflector-client: true\n");
+    }
+    text
+}
