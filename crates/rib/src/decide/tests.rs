@@ -51,14 +51,36 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// Paths that all tie as far as MED, so that it decides who meets whom.
+    fn any_path_at_med(neighbors: u32)(
+        neighbor_as in 1..=neighbors,
+        med in 0u32..=2,
+        internal in mostly(false, true),
+        router_id in 1u8..=4,
+    ) -> PathKey {
+        PathKey {
+            neighbor_as: Asn(neighbor_as),
+            med,
+            internal,
+            router_id: Ipv4Addr::new(10, 0, 0, router_id),
+            ..path()
+        }
+    }
+}
+
 /// Paths with slots of their own, as the table has them.
 fn tight_paths(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<PathKey>> {
-    prop::collection::vec(any_path(), count).prop_map(|mut paths| {
-        for (slot, path) in (2..).zip(&mut paths) {
-            path.peer = PeerId(slot);
-        }
-        paths
-    })
+    let anywhere = prop::collection::vec(any_path(), count.clone());
+    let at_med = prop::collection::vec(any_path_at_med(3), count);
+    prop_oneof![anywhere, at_med].prop_map(with_slots)
+}
+
+fn with_slots(mut paths: Vec<PathKey>) -> Vec<PathKey> {
+    for (slot, path) in (2..).zip(&mut paths) {
+        path.peer = PeerId(slot);
+    }
+    paths
 }
 
 fn best_of(paths: &[PathKey]) -> (usize, Rung) {
@@ -328,26 +350,6 @@ fn every_rung_decides_in_ten_thousand_draws() {
 }
 
 #[test]
-fn more_neighboring_ases_than_have_room_inline() {
-    // Every AS sends a good path by router id that its own lower MED strikes out.
-    let mut paths = Vec::new();
-    for asn in 0..40u8 {
-        let from = |med, last: u8| PathKey {
-            neighbor_as: Asn(u32::from(asn) + 1),
-            med,
-            router_id: Ipv4Addr::new(10, 0, last, 255 - asn),
-            peer: PeerId(u32::from(asn) * 2 + u32::from(last)),
-            ..path()
-        };
-        paths.extend([from(9, 0), from(1, 1)]);
-    }
-    let (index, rung) = best_of(&paths);
-    assert_eq!(paths[index].neighbor_as, Asn(40));
-    assert_eq!((paths[index].med, rung), (1, Rung::RouterId));
-    assert_eq!(paths[index], eliminate(&paths).0);
-}
-
-#[test]
 fn multipath_takes_what_ties_and_no_path_that_med_struck_out() {
     let id = |last| Ipv4Addr::new(10, 0, 0, last);
     let best = path();
@@ -428,6 +430,14 @@ proptest! {
 
     #[test]
     fn choose_is_the_elimination_of_the_rfc(paths in tight_paths(1..12)) {
+        let (index, rung) = best_of(&paths);
+        prop_assert_eq!((paths[index], rung), eliminate(&paths));
+    }
+
+    #[test]
+    fn more_ases_than_have_room_inline_change_nothing(
+        paths in prop::collection::vec(any_path_at_med(20), 9..60).prop_map(with_slots),
+    ) {
         let (index, rung) = best_of(&paths);
         prop_assert_eq!((paths[index], rung), eliminate(&paths));
     }
