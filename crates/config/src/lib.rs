@@ -9,6 +9,7 @@
 //! Never does: read files, sockets or the environment (a look-up function is an argument), or apply
 //! anything.
 
+mod diff;
 mod expand;
 mod fault;
 mod limits;
@@ -21,6 +22,7 @@ mod tree;
 
 use std::sync::Arc;
 
+pub use diff::{Change, Label, Subject, diff};
 pub use expand::Environment;
 pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;

@@ -1,0 +1,170 @@
+//! What the change of each key of a peer costs.
+
+use std::fmt;
+
+use policy::ImportMode;
+use wire::Families;
+
+use super::Label;
+use crate::model::{Peer, RemoteAs};
+
+/// What one key costs, the cheapest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    Live,
+    Import,
+    Export,
+    Reset,
+}
+
+/// The keys that changed, and what they cost together.
+pub(super) struct Effects {
+    keys: Vec<String>,
+    costs: Vec<Cost>,
+}
+
+impl Effects {
+    /// Compares two settings of the same peer.
+    pub(super) fn of(old: &Peer, new: &Peer) -> Effects {
+        let mut effects = Effects {
+            keys: Vec::new(),
+            costs: Vec::new(),
+        };
+        for ((key, _, before), (_, cost, after)) in rows(old).into_iter().zip(rows(new)) {
+            if before != after {
+                effects.keys.push(format!("{key} {before} -> {after}"));
+                effects.costs.push(cost);
+            }
+        }
+        effects.flag("import", Cost::Import, old.import != new.import);
+        effects.flag("export", Cost::Export, old.export != new.export);
+        effects.flag(
+            "description",
+            Cost::Live,
+            old.description != new.description,
+        );
+        effects
+    }
+
+    /// Adds what follows from changed guards: our own blocks bind every import, pools bind `all`.
+    pub(super) fn guards(&mut self, peer: &Peer, blocks: bool, pools: bool) {
+        let judges = matches!(peer.import, ImportMode::All | ImportMode::Sets(_));
+        self.flag("advertise.blocks", Cost::Import, blocks && judges);
+        self.flag(
+            "pools",
+            Cost::Import,
+            pools && peer.import == ImportMode::All,
+        );
+    }
+
+    /// The cost of all together; `None` if nothing changed.
+    pub(super) fn label(&self) -> Option<Label> {
+        Some(match self.costs.iter().max()? {
+            Cost::Reset => Label::SessionReset,
+            Cost::Live => Label::Live,
+            Cost::Import | Cost::Export => Label::SoftRefresh {
+                import: self.costs.contains(&Cost::Import),
+                export: self.costs.contains(&Cost::Export),
+            },
+        })
+    }
+
+    /// The keys that changed, with old and new value where these are short.
+    pub(super) fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    fn flag(&mut self, key: &str, cost: Cost, changed: bool) {
+        if changed {
+            self.keys.push(format!("{key} changed"));
+            self.costs.push(cost);
+        }
+    }
+}
+
+/// Every key whose value is short: its name, its cost and its value as text.
+fn rows(peer: &Peer) -> [(&'static str, Cost, String); 17] {
+    // Opened completely, so that the cost of a new key must be decided upon here.
+    let Peer {
+        name,
+        address: _,
+        port,
+        remote_as: _,
+        local_as: _,
+        local_address,
+        passive,
+        enabled,
+        families,
+        hold_time,
+        keepalive,
+        connect_retry,
+        idle_hold,
+        idle_hold_max,
+        import: _,
+        export: _,
+        route_reflector_client,
+        next_hop,
+        next_hop_v6,
+        ttl,
+        group,
+        description: _,
+        location: _,
+    } = peer;
+    // Nothing to take down when it is switched on.
+    let switching = if *enabled { Cost::Live } else { Cost::Reset };
+    [
+        ("as", Cost::Reset, settled(peer).to_string()),
+        ("port", Cost::Reset, port.to_string()),
+        (
+            "local-address",
+            Cost::Reset,
+            or_none(local_address.as_ref()),
+        ),
+        ("families", Cost::Reset, names(*families)),
+        ("hold-time", Cost::Reset, hold_time.seconds().to_string()),
+        ("keepalive", Cost::Reset, or_none(keepalive.as_ref())),
+        (
+            "route-reflector-client",
+            Cost::Reset,
+            route_reflector_client.to_string(),
+        ),
+        ("multihop", Cost::Reset, ttl.to_string()),
+        ("enabled", switching, enabled.to_string()),
+        ("next-hop", Cost::Export, next_hop.to_string()),
+        ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),
+        ("passive", Cost::Live, passive.to_string()),
+        (
+            "connect-retry",
+            Cost::Live,
+            connect_retry.as_secs().to_string(),
+        ),
+        ("idle-hold", Cost::Live, idle_hold.as_secs().to_string()),
+        (
+            "idle-hold-max",
+            Cost::Live,
+            idle_hold_max.as_secs().to_string(),
+        ),
+        ("name", Cost::Live, name.clone()),
+        ("group", Cost::Live, or_none(group.as_ref())),
+    ]
+}
+
+/// The AS as a number where it is known: `internal` is our own.
+fn settled(peer: &Peer) -> RemoteAs {
+    match peer.remote_as {
+        RemoteAs::Internal => RemoteAs::Exactly(peer.local_as),
+        other @ (RemoteAs::Exactly(_) | RemoteAs::External) => other,
+    }
+}
+
+fn names(families: Families) -> String {
+    families
+        .iter()
+        .map(|family| family.name())
+        .collect::<Vec<_>>()
+        .join("+")
+}
+
+fn or_none<T: fmt::Display>(value: Option<&T>) -> String {
+    value.map_or_else(|| "none".to_owned(), ToString::to_string)
+}
