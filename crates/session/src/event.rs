@@ -1,0 +1,162 @@
+//! What goes into a session and what comes out of it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use wire::{AfiSafi, Fault, Frame, Notification};
+
+use crate::negotiate::Negotiated;
+use crate::reason::{Down, LastError};
+
+/// Who opened a connection. A session has at most one connection of each side (RFC 4271 6.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// We did.
+    Outgoing,
+    /// The peer did.
+    Incoming,
+}
+
+impl Side {
+    /// The other side.
+    #[must_use]
+    pub fn other(self) -> Side {
+        match self {
+            Side::Outgoing => Side::Incoming,
+            Side::Incoming => Side::Outgoing,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Side::Outgoing => "outgoing",
+            Side::Incoming => "incoming",
+        })
+    }
+}
+
+/// Why a connection ended without a message that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseCause {
+    /// The peer closed it (end of file).
+    Eof,
+    /// Reading or writing failed.
+    Error(io::ErrorKind),
+    /// The local link that it ran over went down.
+    LinkDown,
+    /// The local address that it used went away.
+    AddressGone,
+}
+
+/// What happens to a session.
+///
+/// After [`Output::Close`] or [`Output::Abort`] the driver gives nothing of that connection any more, also not what it
+/// had already read.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Start (ManualStart, or AutomaticStart for a peer of the configuration). Nothing if already started.
+    Enable,
+    /// Stop and stay Idle until [`Input::Enable`] (ManualStop). The NOTIFICATION goes to each open connection.
+    Disable {
+        /// A Cease: Administrative Shutdown, or Peer De-configured if the session is about to be dropped.
+        notification: Notification,
+    },
+    /// End the session and start over, at once if it was waiting.
+    Reset {
+        /// A Cease that says why.
+        notification: Notification,
+    },
+    /// The connection that [`Output::Connect`] asked for is there.
+    Connected {
+        /// Our end.
+        local: SocketAddr,
+        /// The peer's end.
+        remote: SocketAddr,
+    },
+    /// The connection that [`Output::Connect`] asked for did not come to be.
+    ConnectFailed(io::ErrorKind),
+    /// The peer connected to us. Answered by [`Output::Adopt`] or [`Output::Refuse`].
+    Accepted {
+        /// Our end.
+        local: SocketAddr,
+        /// The peer's end.
+        remote: SocketAddr,
+    },
+    /// A message came.
+    Frame {
+        /// On which connection.
+        side: Side,
+        /// The message.
+        frame: Frame<'a>,
+    },
+    /// What came cannot be a message, or an UPDATE has a fault that resets the session.
+    Fault {
+        /// On which connection.
+        side: Side,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Which.
+        side: Side,
+        /// Why.
+        cause: CloseCause,
+    },
+    /// Time has passed: [`crate::Session::next_deadline`] is reached. Give what can be read before this, so that a
+    /// driver that was held up does not end a session whose peer was on time.
+    Timer,
+}
+
+/// What a session wants done. In this order, each before the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection to the peer.
+    Connect,
+    /// Give up the connection that is being opened.
+    Abort,
+    /// The connection of the last [`Input::Accepted`] is the session's incoming one from here on.
+    Adopt,
+    /// Close the connection of the last [`Input::Accepted`], after this message if there is one.
+    Refuse {
+        /// What to send before.
+        notification: Option<Notification>,
+    },
+    /// Write these octets, a whole message.
+    Send {
+        /// To which connection.
+        side: Side,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Close a connection once what was sent is written. A lost connection ([`Input::Closed`]) needs no Close.
+    Close {
+        /// Which.
+        side: Side,
+    },
+    /// The session is Established. UPDATEs may be sent from here on.
+    Up(Box<Negotiated>),
+    /// The session is no longer Established. Between two of these there is one Up.
+    Down(Down),
+    /// A connection ended before it was Established, or could not be opened. The session itself goes on trying.
+    Failed(LastError),
+    /// The peer wants all routes of this family again. It is one of the negotiated families.
+    Refresh {
+        /// The family.
+        family: AfiSafi,
+    },
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum FrameUse {
+    /// The session has dealt with it.
+    Handled,
+    /// It is an UPDATE and the session is Established: the caller decodes it. The hold timer is already restarted.
+    Update,
+}

@@ -1,0 +1,174 @@
+//! Established (RFC 4271 8.2.2), and the way out of it.
+
+use std::time::{Duration, Instant};
+
+use wire::{
+    CeaseSubcode, Family, FaultKind, Frame, MessageType, Notification, RouteRefresh,
+    capability_code,
+};
+
+use super::opening::unexpected;
+use super::{Idle, Phase, Session, State};
+use crate::event::{FrameUse, Output};
+use crate::negotiate::Negotiated;
+use crate::reason::{Down, DownReason};
+use crate::timer::{due, earlier};
+
+/// Keepalives come at most once a second (RFC 4271 4.4).
+const KEEPALIVE_GAP: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Established {
+    pub(super) terms: Box<Negotiated>,
+    pub(super) since: Instant,
+    pub(super) hold_at: Option<Instant>,
+    pub(super) keepalive_at: Option<Instant>,
+    pub(super) keepalive_sent: Instant,
+}
+
+impl Established {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        earlier(self.hold_at, self.keepalive_at)
+    }
+
+    fn restart_hold(&mut self, now: Instant) {
+        self.hold_at = self.terms.hold().map(|hold| now + hold);
+    }
+}
+
+impl Session {
+    fn established_mut(&mut self) -> Option<&mut Established> {
+        match &mut self.phase {
+            Phase::Established(established) => Some(established),
+            Phase::Idle(_) | Phase::Opening(_) => None,
+        }
+    }
+
+    pub(super) fn established_frame(&mut self, now: Instant, frame: Frame<'_>) -> FrameUse {
+        match frame.kind {
+            MessageType::Update => {
+                self.restart_hold(now);
+                return FrameUse::Update;
+            }
+            MessageType::Keepalive => self.restart_hold(now),
+            MessageType::RouteRefresh => self.refresh_received(now, frame.body),
+            MessageType::Notification => {
+                let reason = match Notification::decode(frame.body) {
+                    Ok(notification) => DownReason::NotificationReceived(notification),
+                    Err(_) => DownReason::TcpClosed,
+                };
+                self.go_down(now, reason);
+            }
+            MessageType::Open => {
+                let fault = unexpected(FaultKind::UnexpectedInEstablished, frame.kind);
+                self.go_down(now, DownReason::Fault(fault));
+            }
+        }
+        FrameUse::Handled
+    }
+
+    fn restart_hold(&mut self, now: Instant) {
+        if let Some(established) = self.established_mut() {
+            established.restart_hold(now);
+        }
+    }
+
+    /// RFC 2918 4: a request for a family that is not in effect is ignored. RFC 7313: we do not offer the markers, so a
+    /// peer has no reason to send them; ignored too, and its rules on errors hold only for a peer that offers them.
+    fn refresh_received(&mut self, now: Instant, body: &[u8]) {
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        let terms = &established.terms;
+        match RouteRefresh::decode(body) {
+            Ok(RouteRefresh {
+                family,
+                subtype: RouteRefresh::REQUEST,
+            }) if Family::from_afi_safi(family).is_some_and(|f| terms.families.contains(f)) => {
+                let refresh = Output::Refresh { family };
+                if !self.outputs.contains(&refresh) {
+                    self.outputs.push_back(refresh);
+                }
+            }
+            Ok(_) => self.counters.refresh_ignored += 1,
+            Err(fault) => {
+                let marks = terms
+                    .received
+                    .capabilities
+                    .iter()
+                    .any(|c| c.code() == capability_code::ENHANCED_ROUTE_REFRESH);
+                if fault.kind == FaultKind::RouteRefreshLength && !marks {
+                    self.counters.refresh_ignored += 1;
+                } else {
+                    self.go_down(now, DownReason::Fault(fault));
+                }
+            }
+        }
+    }
+
+    /// RFC 4271 6.8: the new connection is closed. But a peer that connects may have lost the one that we think is up;
+    /// a KEEPALIVE on it makes the peer's host tell us at once if it is gone.
+    pub(super) fn accepted_in_established(&mut self, now: Instant) {
+        self.counters.collisions += 1;
+        self.refuse(Some(Notification::cease(
+            CeaseSubcode::CollisionResolution,
+            "",
+        )));
+        if let Some(established) = self.established_mut()
+            && now >= established.keepalive_sent + KEEPALIVE_GAP
+        {
+            established.keepalive_sent = now;
+            let side = established.terms.side;
+            self.send_keepalive(side);
+        }
+    }
+
+    pub(super) fn established_timer(&mut self, now: Instant) {
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        if due(established.hold_at, now) {
+            return self.go_down(now, DownReason::HoldTimerExpired);
+        }
+        if due(established.keepalive_at, now) {
+            established.keepalive_sent = now;
+            let side = established.terms.side;
+            let interval = established.terms.keepalive_interval();
+            self.send_keepalive(side);
+            let next = self.keepalive_at(now, interval);
+            if let Some(established) = self.established_mut() {
+                established.keepalive_at = next;
+            }
+        }
+    }
+
+    /// The session ends by an error or a reset, and starts over after the idle hold time.
+    pub(super) fn go_down(&mut self, now: Instant, reason: DownReason) {
+        let _ = self.note_error(now, State::Established, reason.clone());
+        self.leave(now, None, reason);
+        self.hold_idle(now);
+    }
+
+    /// Out of Established to Idle. `notification` is what a stop sends; an error brings its own.
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        notification: Option<&Notification>,
+        reason: DownReason,
+    ) {
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        let side = established.terms.side;
+        let uptime = now.saturating_duration_since(established.since);
+        self.phase = Phase::Idle(Idle::Disabled);
+        match notification {
+            Some(notification) => self.send_last(side, notification),
+            None => self.close_for(side, &reason),
+        }
+        self.flaps += 1;
+        self.back_off.was_up(uptime);
+        self.outputs
+            .push_back(Output::Down(Down { reason, uptime }));
+    }
+}

@@ -1,0 +1,484 @@
+//! From the first attempt to connect up to Established (RFC 4271 8.2.2: Connect, Active, OpenSent, OpenConfirm; 6.8).
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use wire::{CeaseSubcode, Fault, FaultKind, Frame, MessageType, Notification, Open, Section};
+
+use super::established::Established;
+use super::{Idle, Phase, Session, State};
+use crate::collision;
+use crate::connection::{Connection, ConnectionPhase, Dial};
+use crate::event::{Output, Side};
+use crate::negotiate::{Negotiated, negotiate, our_open};
+use crate::reason::DownReason;
+use crate::timer::{OPEN_HOLD, due, earlier};
+
+/// Our own attempts, and the connection of the peer if there is one.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) dial: Dial,
+    pub(super) incoming: Option<Connection>,
+}
+
+impl Opening {
+    pub(super) fn state(&self) -> State {
+        let attempt = match &self.dial {
+            Dial::Off | Dial::Waiting { .. } => State::Active,
+            Dial::Pending { .. } => State::Connect,
+            Dial::Up(connection) => connection.state(),
+        };
+        match &self.incoming {
+            Some(connection) => connection.state().max(attempt),
+            None => attempt,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let incoming = self.incoming.as_ref().and_then(Connection::next_deadline);
+        earlier(self.dial.next_deadline(), incoming)
+    }
+
+    pub(super) fn connection(&self, side: Side) -> Option<&Connection> {
+        match (side, &self.dial) {
+            (Side::Incoming, _) => self.incoming.as_ref(),
+            (Side::Outgoing, Dial::Up(connection)) => Some(connection),
+            (Side::Outgoing, Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. }) => None,
+        }
+    }
+
+    fn connection_mut(&mut self, side: Side) -> Option<&mut Connection> {
+        match (side, &mut self.dial) {
+            (Side::Incoming, _) => self.incoming.as_mut(),
+            (Side::Outgoing, Dial::Up(connection)) => Some(connection),
+            (Side::Outgoing, Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. }) => None,
+        }
+    }
+
+    /// Takes a connection out. An outgoing one leaves us waiting until `retry_at`.
+    fn take(&mut self, side: Side, retry_at: Instant) -> Option<Connection> {
+        match side {
+            Side::Incoming => self.incoming.take(),
+            Side::Outgoing => {
+                if !matches!(self.dial, Dial::Up(_)) {
+                    return None;
+                }
+                match std::mem::replace(&mut self.dial, Dial::Waiting { until: retry_at }) {
+                    Dial::Up(connection) => Some(connection),
+                    Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. } => None,
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    fn opening_mut(&mut self) -> Option<&mut Opening> {
+        match &mut self.phase {
+            Phase::Opening(opening) => Some(opening),
+            Phase::Idle(_) | Phase::Established(_) => None,
+        }
+    }
+
+    fn take(&mut self, now: Instant, side: Side) -> Option<Connection> {
+        let retry_at = self.retry_at(now);
+        self.opening_mut()?.take(side, retry_at)
+    }
+
+    // Connections come.
+
+    pub(super) fn connected(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        match &mut self.phase {
+            Phase::Opening(opening) if matches!(opening.dial, Dial::Pending { .. }) => {
+                opening.dial = Dial::Up(open_sent(now, local, remote));
+                self.send_open(Side::Outgoing);
+            }
+            // Not asked for, or given up just now: nobody may use it.
+            Phase::Idle(_) | Phase::Opening(_) | Phase::Established(_) => {
+                if !self.is_open(Side::Outgoing) {
+                    self.outputs.push_back(Output::Close {
+                        side: Side::Outgoing,
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn connect_failed(&mut self, now: Instant, kind: io::ErrorKind) {
+        let until = self.retry_at(now);
+        let Some(opening) = self.opening_mut() else {
+            return;
+        };
+        if matches!(opening.dial, Dial::Pending { .. }) {
+            opening.dial = Dial::Waiting { until };
+            self.note_connect_failure(now, kind);
+        }
+    }
+
+    fn note_connect_failure(&mut self, now: Instant, kind: io::ErrorKind) {
+        self.counters.connect_failures += 1;
+        let error = self.note_error(now, State::Connect, DownReason::ConnectFailed(kind));
+        self.outputs.push_back(Output::Failed(error));
+    }
+
+    pub(super) fn accepted(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        match &self.phase {
+            Phase::Idle(Idle::Hold { listen_at, until }) if *listen_at <= now => {
+                let dial = if self.settings.passive {
+                    Dial::Off
+                } else {
+                    Dial::Waiting { until: *until }
+                };
+                self.phase = Phase::Opening(Opening {
+                    dial,
+                    incoming: None,
+                });
+            }
+            // Without a NOTIFICATION: many peers would take that as a reason to back off for long.
+            Phase::Idle(_) => return self.refuse(None),
+            Phase::Established(_) => return self.accepted_in_established(now),
+            Phase::Opening(_) => {}
+        }
+        // A peer opens a second connection only when its first one is dead to it.
+        self.close_collided(now, Side::Incoming);
+        if let Some(opening) = self.opening_mut() {
+            opening.incoming = Some(open_sent(now, local, remote));
+            self.outputs.push_back(Output::Adopt);
+            self.send_open(Side::Incoming);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, notification: Option<Notification>) {
+        self.counters.refused += 1;
+        self.outputs.push_back(Output::Refuse { notification });
+    }
+
+    fn send_open(&mut self, side: Side) {
+        let open = our_open(&self.settings).encode();
+        self.send(side, MessageType::Open, open);
+    }
+
+    // Messages come.
+
+    pub(super) fn opening_frame(&mut self, now: Instant, side: Side, frame: Frame<'_>) {
+        let Some(connection) = self.opening_mut().and_then(|o| o.connection_mut(side)) else {
+            return;
+        };
+        let ends = (connection.local, connection.remote);
+        match (frame.kind, &mut connection.phase) {
+            // RFC 4271 6.4: a NOTIFICATION is never answered, not even a bad one.
+            (MessageType::Notification, _) => {
+                let reason = match Notification::decode(frame.body) {
+                    Ok(notification) => DownReason::NotificationReceived(notification),
+                    Err(_) => DownReason::TcpClosed,
+                };
+                self.fail_opening(now, side, reason);
+            }
+            (MessageType::Open, ConnectionPhase::OpenSent) => {
+                self.open_received(now, side, ends, frame.body);
+            }
+            (
+                MessageType::Keepalive,
+                ConnectionPhase::Colliding {
+                    confirmed, terms, ..
+                },
+            ) => {
+                *confirmed = true;
+                connection.hold_at = terms.hold().map(|hold| now + hold);
+            }
+            (MessageType::Keepalive, ConnectionPhase::OpenConfirm { .. }) => {
+                self.establish(now, side);
+            }
+            (
+                MessageType::Keepalive | MessageType::Update | MessageType::RouteRefresh,
+                ConnectionPhase::OpenSent,
+            ) => {
+                let fault = unexpected(FaultKind::UnexpectedInOpenSent, frame.kind);
+                self.fail_opening(now, side, DownReason::Fault(fault));
+            }
+            (
+                MessageType::Open | MessageType::Update | MessageType::RouteRefresh,
+                ConnectionPhase::Colliding { .. } | ConnectionPhase::OpenConfirm { .. },
+            ) => {
+                let fault = unexpected(FaultKind::UnexpectedInOpenConfirm, frame.kind);
+                self.fail_opening(now, side, DownReason::Fault(fault));
+            }
+        }
+    }
+
+    fn open_received(
+        &mut self,
+        now: Instant,
+        side: Side,
+        ends: (SocketAddr, SocketAddr),
+        body: &[u8],
+    ) {
+        let terms =
+            match Open::decode(body).and_then(|open| negotiate(&self.settings, side, ends, open)) {
+                Ok(terms) => Box::new(terms),
+                Err(fault) => return self.fail_opening(now, side, DownReason::Fault(fault)),
+            };
+        let other = self
+            .opening_mut()
+            .and_then(|o| o.connection(side.other()))
+            .map(Connection::state);
+        let winner = collision::winner(
+            (self.settings.router_id, self.settings.local_as),
+            (terms.remote_router_id, terms.remote_as),
+        );
+        match (other, winner == side) {
+            (None, _) => self.confirm(now, side, terms),
+            (Some(_), true) => {
+                self.close_collided(now, side.other());
+                self.confirm(now, side, terms);
+            }
+            // We opened the one that wins and are committed to it, so this one waits for its fate.
+            (Some(State::OpenSent), false) if side == Side::Incoming => {
+                self.wait_for_outgoing(now, terms);
+            }
+            // The peer opened the one that wins, but may give it up before it sends an OPEN there: both go on.
+            (Some(State::OpenSent), false) => self.confirm(now, side, terms),
+            (Some(_), false) => {
+                self.close_collided(now, side);
+                self.settle(now, true);
+            }
+        }
+    }
+
+    /// Keeps the incoming connection without confirming it; see [`ConnectionPhase::Colliding`].
+    fn wait_for_outgoing(&mut self, now: Instant, terms: Box<Negotiated>) {
+        let until = self.retry_at(now);
+        if let Some(connection) = self.opening_mut().and_then(|o| o.incoming.as_mut()) {
+            connection.hold_at = terms.hold().map(|hold| now + hold);
+            connection.phase = ConnectionPhase::Colliding {
+                terms,
+                until,
+                confirmed: false,
+            };
+        }
+    }
+
+    /// The peer's OPEN is accepted: OpenSent to OpenConfirm (RFC 4271 8.2.2, event 19).
+    fn confirm(&mut self, now: Instant, side: Side, terms: Box<Negotiated>) {
+        if side == Side::Incoming {
+            self.abort_dial(now);
+        }
+        self.send_keepalive(side);
+        let keepalive_at = self.keepalive_at(now, terms.keepalive_interval());
+        if let Some(connection) = self.opening_mut().and_then(|o| o.connection_mut(side)) {
+            connection.hold_at = terms.hold().map(|hold| now + hold);
+            connection.phase = ConnectionPhase::OpenConfirm {
+                terms,
+                keepalive_at,
+            };
+        }
+    }
+
+    /// The peer's KEEPALIVE came: OpenConfirm to Established (event 26). Whatever else was going on ends.
+    fn establish(&mut self, now: Instant, side: Side) {
+        self.close_collided(now, side.other());
+        self.abort_dial(now);
+        let Some(connection) = self.take(now, side) else {
+            return;
+        };
+        match connection.phase {
+            ConnectionPhase::OpenConfirm {
+                terms,
+                keepalive_at,
+            } => {
+                self.outputs.push_back(Output::Up(terms.clone()));
+                self.phase = Phase::Established(Established {
+                    since: now,
+                    hold_at: terms.hold().map(|hold| now + hold),
+                    keepalive_at,
+                    keepalive_sent: now,
+                    terms,
+                });
+            }
+            ConnectionPhase::OpenSent | ConnectionPhase::Colliding { .. } => {}
+        }
+    }
+
+    fn abort_dial(&mut self, now: Instant) {
+        let until = self.retry_at(now);
+        if let Some(opening) = self.opening_mut()
+            && matches!(opening.dial, Dial::Pending { .. })
+        {
+            opening.dial = Dial::Waiting { until };
+            self.outputs.push_back(Output::Abort);
+        }
+    }
+
+    // Connections go.
+
+    /// Closes the connection that lost a collision, if there is one.
+    fn close_collided(&mut self, now: Instant, side: Side) {
+        if self.take(now, side).is_some() {
+            self.counters.collisions += 1;
+            let notification = Notification::cease(CeaseSubcode::CollisionResolution, "");
+            self.send_last(side, &notification);
+        }
+    }
+
+    /// Closes all there is, for a stop.
+    pub(super) fn close_all(&mut self, now: Instant, notification: &Notification) {
+        self.abort_dial(now);
+        for side in [Side::Outgoing, Side::Incoming] {
+            if self.take(now, side).is_some() {
+                self.send_last(side, notification);
+            }
+        }
+    }
+
+    pub(super) fn fail_opening(&mut self, now: Instant, side: Side, reason: DownReason) {
+        let Some(connection) = self.take(now, side) else {
+            return;
+        };
+        let state = connection.state();
+        self.close_for(side, &reason);
+        let gentle = match &reason {
+            // RFC 4271 8.2.2, OpenSent, event 18: back to Active.
+            DownReason::TcpClosed | DownReason::TcpError(_) => state == State::OpenSent,
+            // The peer found a collision and closed this one; nobody did anything wrong.
+            DownReason::NotificationReceived(notification) => {
+                notification.cease_subcode() == Some(CeaseSubcode::CollisionResolution)
+            }
+            DownReason::HoldTimerExpired
+            | DownReason::NotificationSent(_)
+            | DownReason::Fault(_)
+            | DownReason::ConnectFailed(_)
+            | DownReason::LinkDown
+            | DownReason::AddressGone
+            | DownReason::Disabled
+            | DownReason::Deleted => false,
+        };
+        let error = self.note_error(now, state, reason);
+        self.outputs.push_back(Output::Failed(error));
+        self.settle(now, gentle);
+    }
+
+    /// After a connection went: the other one goes on; with none left a real failure leads to Idle.
+    fn settle(&mut self, now: Instant, gentle: bool) {
+        let Some(opening) = self.opening_mut() else {
+            return;
+        };
+        match (&opening.dial, &opening.incoming) {
+            (Dial::Up(_) | Dial::Pending { .. }, _) => {}
+            (Dial::Off | Dial::Waiting { .. }, Some(_)) => self.release(now),
+            (Dial::Off | Dial::Waiting { .. }, None) if gentle => {}
+            (Dial::Off | Dial::Waiting { .. }, None) => self.hold_idle(now),
+        }
+    }
+
+    /// The outgoing connection is gone, so an incoming one that waited for it goes on.
+    fn release(&mut self, now: Instant) {
+        let Some(connection) = self.opening_mut().and_then(|o| o.incoming.as_mut()) else {
+            return;
+        };
+        match std::mem::replace(&mut connection.phase, ConnectionPhase::OpenSent) {
+            ConnectionPhase::Colliding {
+                terms, confirmed, ..
+            } => {
+                self.confirm(now, Side::Incoming, terms);
+                if confirmed {
+                    self.establish(now, Side::Incoming);
+                }
+            }
+            phase @ (ConnectionPhase::OpenSent | ConnectionPhase::OpenConfirm { .. }) => {
+                connection.phase = phase;
+            }
+        }
+    }
+
+    // Time passes.
+
+    pub(super) fn opening_timer(&mut self, now: Instant) {
+        for side in [Side::Outgoing, Side::Incoming] {
+            self.connection_timer(now, side);
+        }
+        self.dial_timer(now);
+    }
+
+    fn connection_timer(&mut self, now: Instant, side: Side) {
+        let Some(connection) = self.opening_mut().and_then(|o| o.connection(side)) else {
+            return;
+        };
+        if due(connection.hold_at, now) {
+            return self.fail_opening(now, side, DownReason::HoldTimerExpired);
+        }
+        match &connection.phase {
+            ConnectionPhase::OpenSent => {}
+            ConnectionPhase::Colliding { until, .. } => {
+                if due(Some(*until), now) {
+                    self.close_collided(now, Side::Outgoing);
+                    self.settle(now, true);
+                }
+            }
+            ConnectionPhase::OpenConfirm {
+                terms,
+                keepalive_at,
+            } => {
+                if due(*keepalive_at, now) {
+                    let interval = terms.keepalive_interval();
+                    self.send_keepalive(side);
+                    let next = self.keepalive_at(now, interval);
+                    self.set_keepalive(side, next);
+                }
+            }
+        }
+    }
+
+    fn set_keepalive(&mut self, side: Side, next: Option<Instant>) {
+        if let Some(connection) = self.opening_mut().and_then(|o| o.connection_mut(side))
+            && let ConnectionPhase::OpenConfirm { keepalive_at, .. } = &mut connection.phase
+        {
+            *keepalive_at = next;
+        }
+    }
+
+    fn dial_timer(&mut self, now: Instant) {
+        let next = self.retry_at(now);
+        let Some(opening) = self.opening_mut() else {
+            return;
+        };
+        let incoming = opening.incoming.as_ref().map(Connection::state);
+        match opening.dial {
+            Dial::Waiting { until } if until <= now => {
+                // While the peer's connection is about to be Established, ours would only collide with it.
+                if incoming == Some(State::OpenConfirm) {
+                    opening.dial = Dial::Waiting { until: next };
+                } else {
+                    opening.dial = Dial::Pending { until: next };
+                    self.outputs.push_back(Output::Connect);
+                }
+            }
+            Dial::Pending { until } if until <= now => {
+                opening.dial = Dial::Pending { until: next };
+                self.outputs.push_back(Output::Abort);
+                self.note_connect_failure(now, io::ErrorKind::TimedOut);
+                self.outputs.push_back(Output::Connect);
+            }
+            Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. } | Dial::Up(_) => {}
+        }
+    }
+}
+
+fn open_sent(now: Instant, local: SocketAddr, remote: SocketAddr) -> Connection {
+    Connection {
+        local,
+        remote,
+        phase: ConnectionPhase::OpenSent,
+        hold_at: Some(now + OPEN_HOLD),
+    }
+}
+
+/// RFC 6608 3: the data is the type of the message that came.
+pub(super) fn unexpected(kind: FaultKind, message: MessageType) -> Fault {
+    Fault::reset(
+        Section::StateMachine,
+        kind,
+        Bytes::copy_from_slice(&[message as u8]),
+    )
+}

@@ -1,0 +1,162 @@
+//! What two OPEN messages make together.
+//!
+//! RFC 4271 4.2 and 6.2, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use wire::{Asn, Capability, Families, Family, Fault, FaultKind, Open, Section, capability_code};
+
+use crate::event::Side;
+use crate::settings::Settings;
+
+/// The terms of an Established session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Who opened the connection.
+    pub side: Side,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: SocketAddr,
+    /// The peer's AS number.
+    pub remote_as: Asn,
+    /// The peer's BGP Identifier.
+    pub remote_router_id: Ipv4Addr,
+    /// The peer is of our own AS.
+    pub internal: bool,
+    /// The hold time in effect, in seconds; 0: none, and no keepalives.
+    pub hold_time: u16,
+    /// Seconds between our keepalives; 0: none.
+    pub keepalive: u16,
+    /// The families that both offer.
+    pub families: Families,
+    /// AS numbers have four octets in both directions (RFC 6793).
+    pub four_octet_as: bool,
+    /// The peer takes ROUTE-REFRESH messages (RFC 2918).
+    pub route_refresh: bool,
+    /// Our OPEN.
+    pub sent: Open,
+    /// The peer's OPEN.
+    pub received: Open,
+}
+
+impl Negotiated {
+    /// The hold time as a length of time; None: off.
+    pub fn hold(&self) -> Option<Duration> {
+        (self.hold_time != 0).then(|| Duration::from_secs(u64::from(self.hold_time)))
+    }
+
+    /// The keepalive interval as a length of time; None: off.
+    pub fn keepalive_interval(&self) -> Option<Duration> {
+        (self.keepalive != 0).then(|| Duration::from_secs(u64::from(self.keepalive)))
+    }
+}
+
+/// The OPEN that we send: only capabilities whose behaviour is in place.
+pub(crate) fn our_open(settings: &Settings) -> Open {
+    let mut capabilities: Vec<Capability> = settings
+        .families
+        .iter()
+        .map(|family| Capability::Multiprotocol(family.afi_safi()))
+        .collect();
+    capabilities.push(Capability::RouteRefresh);
+    capabilities.push(Capability::FourOctetAs(settings.local_as));
+    Open::new(
+        settings.local_as,
+        settings.hold_time,
+        settings.router_id,
+        capabilities,
+    )
+}
+
+/// Checks the peer's OPEN against what we expect and works out the terms.
+///
+/// Faults: wrong AS (2/2), our own BGP Identifier inside our AS (2/3), no family in common (2/7).
+pub(crate) fn negotiate(
+    settings: &Settings,
+    side: Side,
+    (local, remote): (SocketAddr, SocketAddr),
+    received: Open,
+) -> Result<Negotiated, Fault> {
+    let internal = received.asn == settings.local_as;
+    if !settings.remote_as.accepts(settings.local_as, received.asn) {
+        let asn = received.asn.0;
+        return Err(refused(FaultKind::BadPeerAs { asn }, Bytes::new()));
+    }
+    // RFC 6286 2.2: unique inside an AS. It is also what a connection to ourselves looks like.
+    if internal && received.router_id == settings.router_id {
+        return Err(refused(FaultKind::BadRouterId, Bytes::new()));
+    }
+    let families = settings.families & families_of(&received);
+    if families.is_empty() {
+        let code = capability_code::MULTIPROTOCOL;
+        let data = missing_families(settings.families);
+        return Err(refused(FaultKind::MissingCapability { code }, data));
+    }
+    let has = |wanted: &Capability| received.capabilities.contains(wanted);
+    let hold_time = settings.hold_time.min(received.hold_time);
+    Ok(Negotiated {
+        side,
+        local,
+        remote,
+        remote_as: received.asn,
+        remote_router_id: received.router_id,
+        internal,
+        hold_time,
+        keepalive: keepalive(hold_time, settings.keepalive),
+        families,
+        four_octet_as: received
+            .capabilities
+            .iter()
+            .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
+        route_refresh: has(&Capability::RouteRefresh),
+        sent: our_open(settings),
+        received,
+    })
+}
+
+fn refused(kind: FaultKind, data: Bytes) -> Fault {
+    Fault::reset(Section::Open, kind, data)
+}
+
+/// The families that an OPEN offers, among those that we know. Without any multiprotocol capability that is IPv4 unicast
+/// (RFC 4760 8: such a peer speaks plain RFC 4271).
+fn families_of(open: &Open) -> Families {
+    let mut offered = open
+        .capabilities
+        .iter()
+        .filter_map(|capability| match capability {
+            Capability::Multiprotocol(family) => Some(*family),
+            _ => None,
+        })
+        .peekable();
+    if offered.peek().is_none() {
+        return Families::only(Family::Ipv4Unicast);
+    }
+    offered.filter_map(Family::from_afi_safi).collect()
+}
+
+/// The capabilities that we miss, as they would stand in an OPEN (RFC 5492 5).
+fn missing_families(families: Families) -> Bytes {
+    let mut out = BytesMut::new();
+    for family in families.iter() {
+        Capability::Multiprotocol(family.afi_safi()).encode(&mut out);
+    }
+    out.freeze()
+}
+
+/// A third of the hold time, or what is configured if that is shorter (RFC 4271 4.4); at least 1 s.
+fn keepalive(hold_time: u16, configured: Option<u16>) -> u16 {
+    if hold_time == 0 {
+        return 0;
+    }
+    let third = hold_time / 3;
+    configured
+        .map_or(third, |configured| configured.min(third))
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests;

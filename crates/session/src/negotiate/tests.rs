@@ -1,0 +1,167 @@
+use proptest::prelude::*;
+use wire::AfiSafi;
+
+use super::*;
+use crate::settings::RemoteAs;
+
+fn settings() -> Settings {
+    Settings {
+        local_as: Asn(64512),
+        remote_as: RemoteAs::Exactly(Asn(64513)),
+        router_id: Ipv4Addr::new(10, 0, 0, 1),
+        hold_time: 90,
+        keepalive: None,
+        connect_retry: Duration::from_secs(5),
+        idle_hold: Duration::from_secs(1),
+        idle_hold_max: Duration::from_secs(60),
+        passive: false,
+        families: Families::ALL,
+        seed: 1,
+    }
+}
+
+fn open(asn: u32, capabilities: Vec<Capability>) -> Open {
+    Open::new(Asn(asn), 180, Ipv4Addr::new(10, 0, 0, 2), capabilities)
+}
+
+fn agree(settings: &Settings, open: Open) -> Result<Negotiated, Fault> {
+    let end = SocketAddr::from(([10, 0, 0, 1], 179));
+    negotiate(settings, Side::Incoming, (end, end), open)
+}
+
+fn multiprotocol(family: Family) -> Capability {
+    Capability::Multiprotocol(family.afi_safi())
+}
+
+#[test]
+fn we_offer_only_what_is_in_place() {
+    let ours = our_open(&settings());
+    assert_eq!(
+        ours.capabilities,
+        [
+            multiprotocol(Family::Ipv4Unicast),
+            multiprotocol(Family::Ipv6Unicast),
+            Capability::RouteRefresh,
+            Capability::FourOctetAs(Asn(64512)),
+        ]
+    );
+}
+
+#[test]
+fn the_wrong_as_is_refused() {
+    let cases = [
+        (RemoteAs::Exactly(Asn(64513)), 64514),
+        (RemoteAs::External, 64512),
+        (RemoteAs::Internal, 64513),
+    ];
+    for (remote_as, asn) in cases {
+        let settings = Settings {
+            remote_as,
+            ..settings()
+        };
+        let fault = agree(&settings, open(asn, vec![])).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::BadPeerAs { asn });
+        assert_eq!(fault.notification().subcode, 2);
+    }
+    for (remote_as, asn, internal) in [
+        (RemoteAs::Exactly(Asn(64513)), 64513, false),
+        (RemoteAs::External, 64513, false),
+        (RemoteAs::Internal, 64512, true),
+    ] {
+        let settings = Settings {
+            remote_as,
+            ..settings()
+        };
+        assert_eq!(
+            agree(&settings, open(asn, vec![])).unwrap().internal,
+            internal
+        );
+    }
+}
+
+#[test]
+fn our_router_id_is_ours_inside_our_as_only() {
+    let mut same = open(64512, vec![]);
+    same.router_id = settings().router_id;
+    let internal = Settings {
+        remote_as: RemoteAs::Internal,
+        ..settings()
+    };
+    assert_eq!(
+        agree(&internal, same.clone()).unwrap_err().kind,
+        FaultKind::BadRouterId
+    );
+    same.asn = Asn(64513);
+    assert!(agree(&settings(), same).is_ok());
+}
+
+#[test]
+fn plain_peers_have_ipv4_unicast() {
+    let terms = agree(&settings(), open(64513, vec![])).unwrap();
+    assert_eq!(terms.families, Families::only(Family::Ipv4Unicast));
+    assert!(!terms.four_octet_as && !terms.route_refresh);
+}
+
+#[test]
+fn families_are_what_both_have() {
+    let list = vec![
+        multiprotocol(Family::Ipv6Unicast),
+        Capability::Multiprotocol(AfiSafi { afi: 1, safi: 128 }),
+        Capability::RouteRefresh,
+        Capability::FourOctetAs(Asn(64513)),
+    ];
+    let terms = agree(&settings(), open(64513, list)).unwrap();
+    assert_eq!(terms.families, Families::only(Family::Ipv6Unicast));
+    assert!(terms.four_octet_as && terms.route_refresh);
+}
+
+#[test]
+fn no_family_in_common_names_what_we_miss() {
+    let settings = Settings {
+        families: Families::only(Family::Ipv6Unicast),
+        ..settings()
+    };
+    for list in [vec![], vec![multiprotocol(Family::Ipv4Unicast)]] {
+        let fault = agree(&settings, open(64513, list)).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::MissingCapability { code: 1 });
+        assert_eq!(
+            (fault.notification().code, fault.notification().subcode),
+            (2, 7)
+        );
+        assert_eq!(&fault.data[..], [1, 4, 0, 2, 0, 1]);
+    }
+}
+
+#[test]
+fn hold_time_is_the_smaller_and_zero_turns_it_off() {
+    let cases = [
+        (90, 180, None, 90, 30),
+        (180, 90, None, 90, 30),
+        (90, 3, None, 3, 1),
+        (90, 4, Some(10), 4, 1),
+        (90, 180, Some(10), 90, 10),
+        (90, 180, Some(60), 90, 30),
+        (0, 180, None, 0, 0),
+        (90, 0, Some(10), 0, 0),
+    ];
+    for (ours, theirs, configured, hold_time, keepalive) in cases {
+        let settings = Settings {
+            hold_time: ours,
+            keepalive: configured,
+            ..settings()
+        };
+        let mut open = open(64513, vec![]);
+        open.hold_time = theirs;
+        let terms = agree(&settings, open).unwrap();
+        assert_eq!((terms.hold_time, terms.keepalive), (hold_time, keepalive));
+    }
+}
+
+proptest! {
+    #[test]
+    fn three_keepalives_fit_into_a_hold_time(hold in 3u16.., configured in proptest::option::of(any::<u16>())) {
+        let every = keepalive(hold, configured);
+        prop_assert!(every >= 1);
+        prop_assert!(u32::from(every) * 3 <= u32::from(hold));
+    }
+}

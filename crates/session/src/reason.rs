@@ -1,0 +1,156 @@
+//! Why a session or a connection ended: facts, and their text for an operator.
+
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use wire::{Fault, Notification};
+
+use crate::event::CloseCause;
+use crate::machine::State;
+
+/// Who found the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// We did, and told the peer by a NOTIFICATION.
+    Sent,
+    /// The peer did, and told us by a NOTIFICATION.
+    Received,
+    /// No NOTIFICATION: the transport failed.
+    Local,
+}
+
+/// Why a session or a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DownReason {
+    /// Nothing was heard from the peer for the hold time (RFC 4271 6.5). We sent a NOTIFICATION.
+    HoldTimerExpired,
+    /// The peer sent this.
+    NotificationReceived(Notification),
+    /// We sent this: a reset by the operator or by the speaker.
+    NotificationSent(Notification),
+    /// The peer sent something wrong; we sent the NOTIFICATION of the fault.
+    Fault(Fault),
+    /// We could not connect.
+    ConnectFailed(io::ErrorKind),
+    /// The peer closed the connection without a NOTIFICATION.
+    TcpClosed,
+    /// The connection broke.
+    TcpError(io::ErrorKind),
+    /// The local link went down.
+    LinkDown,
+    /// Our own address of the session went away.
+    AddressGone,
+    /// The operator disabled the peer.
+    Disabled,
+    /// The peer was taken out of the configuration.
+    Deleted,
+}
+
+impl DownReason {
+    /// Who found it.
+    pub fn direction(&self) -> Direction {
+        match self {
+            DownReason::NotificationReceived(_) => Direction::Received,
+            DownReason::HoldTimerExpired
+            | DownReason::NotificationSent(_)
+            | DownReason::Fault(_)
+            | DownReason::Disabled
+            | DownReason::Deleted => Direction::Sent,
+            DownReason::ConnectFailed(_)
+            | DownReason::TcpClosed
+            | DownReason::TcpError(_)
+            | DownReason::LinkDown
+            | DownReason::AddressGone => Direction::Local,
+        }
+    }
+
+    /// The NOTIFICATION that went over the wire, if one did and it is known here.
+    pub fn notification(&self) -> Option<Notification> {
+        match self {
+            DownReason::NotificationReceived(notification)
+            | DownReason::NotificationSent(notification) => Some(notification.clone()),
+            DownReason::Fault(fault) => Some(fault.notification()),
+            DownReason::HoldTimerExpired => {
+                Some(Notification::new(wire::ErrorCode::HoldTimerExpired, 0))
+            }
+            DownReason::ConnectFailed(_)
+            | DownReason::TcpClosed
+            | DownReason::TcpError(_)
+            | DownReason::LinkDown
+            | DownReason::AddressGone
+            | DownReason::Disabled
+            | DownReason::Deleted => None,
+        }
+    }
+}
+
+impl From<CloseCause> for DownReason {
+    fn from(cause: CloseCause) -> Self {
+        match cause {
+            CloseCause::Eof => DownReason::TcpClosed,
+            CloseCause::Error(kind) => DownReason::TcpError(kind),
+            CloseCause::LinkDown => DownReason::LinkDown,
+            CloseCause::AddressGone => DownReason::AddressGone,
+        }
+    }
+}
+
+/// "received OPEN Message Error/Bad Peer AS (2/2)".
+impl fmt::Display for DownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DownReason::HoldTimerExpired => f.write_str("hold timer expired: the peer was silent"),
+            DownReason::NotificationReceived(notification) => write!(f, "received {notification}"),
+            DownReason::NotificationSent(notification) => write!(f, "sent {notification}"),
+            DownReason::Fault(fault) => write!(f, "the peer's {fault}"),
+            DownReason::ConnectFailed(kind) => write!(f, "cannot connect: {kind}"),
+            DownReason::TcpClosed => f.write_str("the peer closed the connection"),
+            DownReason::TcpError(kind) => write!(f, "the connection broke: {kind}"),
+            DownReason::LinkDown => f.write_str("the local link went down"),
+            DownReason::AddressGone => f.write_str("the local address went away"),
+            DownReason::Disabled => f.write_str("disabled by the operator"),
+            DownReason::Deleted => f.write_str("taken out of the configuration"),
+        }
+    }
+}
+
+/// The end of an Established session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Down {
+    /// Why.
+    pub reason: DownReason,
+    /// How long it had been Established.
+    pub uptime: Duration,
+}
+
+/// The last thing that went wrong with a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// When.
+    pub at: Instant,
+    /// Who found it.
+    pub direction: Direction,
+    /// How far the connection had come.
+    pub state: State,
+    /// What.
+    pub reason: DownReason,
+}
+
+/// "it refused our OPEN: OPEN Message Error/Bad Peer AS (2/2)".
+impl fmt::Display for LastError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.reason, self.state) {
+            (DownReason::NotificationReceived(notification), State::OpenSent) => {
+                write!(f, "it refused our OPEN: {notification}")
+            }
+            (DownReason::Fault(fault), State::OpenSent) => {
+                write!(f, "we refused its OPEN: {fault}")
+            }
+            (DownReason::TcpClosed, State::OpenSent) => {
+                f.write_str("it closed the connection without answering our OPEN")
+            }
+            (reason, _) => reason.fmt(f),
+        }
+    }
+}

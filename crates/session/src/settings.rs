@@ -1,0 +1,67 @@
+//! What a session is configured with.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use wire::{Asn, Families};
+
+/// Which AS number the peer may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RemoteAs {
+    /// This one.
+    Exactly(Asn),
+    /// Any but our own.
+    External,
+    /// Our own.
+    Internal,
+}
+
+impl RemoteAs {
+    /// True if a peer of AS `remote` may have a session with us, who are AS `local`.
+    pub fn accepts(self, local: Asn, remote: Asn) -> bool {
+        match self {
+            RemoteAs::Exactly(asn) => remote == asn,
+            RemoteAs::External => remote != local,
+            RemoteAs::Internal => remote == local,
+        }
+    }
+}
+
+/// "64512", "external", "internal".
+impl fmt::Display for RemoteAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RemoteAs::Exactly(asn) => asn.fmt(f),
+            RemoteAs::External => f.pad("external"),
+            RemoteAs::Internal => f.pad("internal"),
+        }
+    }
+}
+
+/// The settings of one session. They never change in its life: a change that matters makes a new session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Our AS number toward this peer.
+    pub local_as: Asn,
+    /// The peer's AS number.
+    pub remote_as: RemoteAs,
+    /// Our BGP Identifier; not 0.
+    pub router_id: Ipv4Addr,
+    /// The hold time that we propose, in seconds: 0 (off) or at least 3 (RFC 4271 4.2).
+    pub hold_time: u16,
+    /// Seconds between keepalives. None: a third of the negotiated hold time; a longer time than that is cut to it.
+    pub keepalive: Option<u16>,
+    /// Time between two attempts to connect (ConnectRetryTime, RFC 4271 8); drawn anew each time within 25 % of this.
+    pub connect_retry: Duration,
+    /// How long we stay Idle after a first failure (IdleHoldTime); it doubles with each further one.
+    pub idle_hold: Duration,
+    /// What the idle hold time doubles up to.
+    pub idle_hold_max: Duration,
+    /// We never connect by ourselves (PassiveTcpEstablishment). Sessions made for a dynamic peer are passive.
+    pub passive: bool,
+    /// The families that we offer; not empty.
+    pub families: Families,
+    /// Where the jitter starts; different for each session of a process.
+    pub seed: u64,
+}
