@@ -17,6 +17,6 @@ mod check;
 mod transform;
 
 pub use check::{LocalIdentity, check};
-pub use transform::{DenyReason, Edit};
+pub use transform::{DenyReason, Edit, Outgoing};
 pub use transform::{default_local_attrs, own_route_next_hop};
-pub use transform::{deliverable, edit, gate, next_hop, transform};
+pub use transform::{deliverable, edit, gate, next_hop, outgoing, transform};

@@ -245,6 +245,38 @@ pub fn edit(attrs: &AttrKey, source: &SourceInfo, to: &ExportSettings) -> Edit {
     }
 }
 
+/// A route as it leaves for a group: what is done to its attributes, and what its messages are known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What [`transform`] does to the attributes.
+    pub edit: Edit,
+    /// The next hop that the receivers are told.
+    pub next_hop: NextHop,
+    /// The ORIGINATOR_ID that leaves with it.
+    pub originator: Option<Ipv4Addr>,
+}
+
+/// Everything but policy that decides whether and how a path is sent to a group: [`gate`], [`next_hop`], [`edit`].
+///
+/// # Errors
+/// The first reason that holds it back.
+pub fn outgoing(
+    family: Family,
+    attrs: &AttrKey,
+    learned: &NextHop,
+    source: &SourceInfo,
+    to: &ExportSettings,
+) -> Result<Outgoing, DenyReason> {
+    gate(family, attrs, source, to)?;
+    let next_hop = next_hop(family, learned, source, to)?;
+    let edit = edit(attrs, source, to);
+    Ok(Outgoing {
+        edit,
+        next_hop,
+        originator: edit.originator(attrs),
+    })
+}
+
 /// Appends the attributes that the receiver gets, in canonical form, to `out`.
 pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut Vec<u8>) {
     out.reserve(attrs.bytes().len() + 24);

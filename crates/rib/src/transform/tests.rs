@@ -299,6 +299,28 @@ fn next_hop_by_source_receiver_and_rule() {
 }
 
 #[test]
+fn a_route_leaves_with_its_edit_next_hop_and_originator() {
+    let (from, mut to) = (source(SourceKind::IbgpClient), to(PeerKind::IbgpClient));
+    let attrs = key(&plain());
+    let learned = hop("192.0.2.7");
+    let ask = |to: &ExportSettings| outgoing(Family::Ipv4Unicast, &attrs, &learned, &from, to);
+    let expected = Outgoing {
+        edit: Edit::Reflect {
+            originator: Some(from.router_id),
+        },
+        next_hop: learned,
+        originator: Some(from.router_id),
+    };
+    assert_eq!(ask(&to), Ok(expected));
+    to.families = Families::EMPTY;
+    assert_eq!(ask(&to), Err(DenyReason::FamilyNotAgreed));
+    to.families = Families::ALL;
+    to.kind = PeerKind::Ebgp;
+    to.local_v4 = None;
+    assert_eq!(ask(&to), Err(DenyReason::NoOwnIpv4));
+}
+
+#[test]
 fn without_an_address_of_ours_the_family_is_not_sent() {
     let own = source(SourceKind::Local);
     let mut to = to(PeerKind::IbgpClient);
