@@ -1,0 +1,324 @@
+//! `bgpctl peer`: the arguments, and the settings that they make.
+
+use clap::{Args, Subcommand, ValueEnum};
+use proto::v1;
+use proto::v1::peer_config::RemoteAs;
+use proto::v1::{export_policy, import_policy};
+
+use crate::time::parse_duration;
+
+/// `bgpctl peer`.
+#[derive(Debug, Args)]
+pub(crate) struct PeerArgs {
+    /// What to do. Default: list
+    #[command(subcommand)]
+    pub(crate) verb: Option<PeerVerb>,
+}
+
+/// What can be done with peers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeerVerb {
+    /// List peers
+    List(PeerListArgs),
+    /// Show everything about one peer
+    #[command(visible_alias = "show")]
+    Get {
+        /// Its name or address
+        peer: String,
+    },
+    /// Make a peer. It is not saved: it lives until deleted or bgpd ends
+    Add(Box<PeerAddArgs>),
+    /// Delete a peer that was made by `add`, with all its routes
+    #[command(visible_alias = "remove")]
+    Delete {
+        /// Its name or address
+        peer: String,
+    },
+    /// Let a disabled peer run
+    Enable {
+        /// Its name or address
+        peer: String,
+    },
+    /// Hold a peer down until it is enabled
+    Disable {
+        /// Its name or address
+        peer: String,
+        /// Why: shown here, and sent to the peer
+        #[arg(long, default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Start a session anew, or with --soft only its routes
+    Reset(PeerResetArgs),
+}
+
+/// `bgpctl peer list`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PeerListArgs {
+    /// Only peers in this state
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<State>,
+    /// Only peers of this group
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Then print what changes, until interrupted
+    #[arg(short, long, conflicts_with_all = ["state", "group"])]
+    pub(crate) watch: bool,
+}
+
+/// A state of RFC 4271 section 8.2.2.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum State {
+    /// Idle.
+    Idle,
+    /// Connect.
+    Connect,
+    /// Active.
+    Active,
+    /// OpenSent.
+    #[value(alias = "opensent")]
+    OpenSent,
+    /// OpenConfirm.
+    #[value(alias = "openconfirm")]
+    OpenConfirm,
+    /// Established.
+    Established,
+}
+
+impl From<State> for v1::SessionState {
+    fn from(state: State) -> v1::SessionState {
+        match state {
+            State::Idle => v1::SessionState::Idle,
+            State::Connect => v1::SessionState::Connect,
+            State::Active => v1::SessionState::Active,
+            State::OpenSent => v1::SessionState::OpenSent,
+            State::OpenConfirm => v1::SessionState::OpenConfirm,
+            State::Established => v1::SessionState::Established,
+        }
+    }
+}
+
+/// `bgpctl peer reset`.
+#[derive(Debug, Args)]
+pub(crate) struct PeerResetArgs {
+    /// Its name or address
+    pub(crate) peer: String,
+    /// Keep the session; ask for its routes (in), send ours again (out), or both
+    #[arg(long, value_name = "DIRECTION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "both")]
+    pub(crate) soft: Option<Soft>,
+    /// Why: sent to the peer when the session is closed
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "soft"
+    )]
+    pub(crate) reason: String,
+}
+
+/// The direction of a soft reset.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Soft {
+    /// The peer's routes.
+    In,
+    /// Our routes.
+    Out,
+    /// Both.
+    Both,
+}
+
+impl PeerResetArgs {
+    /// How much to start anew.
+    pub(crate) fn kind(&self) -> v1::ResetKind {
+        match self.soft {
+            None => v1::ResetKind::Hard,
+            Some(Soft::In) => v1::ResetKind::SoftIn,
+            Some(Soft::Out) => v1::ResetKind::SoftOut,
+            Some(Soft::Both) => v1::ResetKind::Soft,
+        }
+    }
+}
+
+/// `bgpctl peer add`: every setting of a configured peer. What is not given is the
+/// group's, else the default; the daemon judges all of them.
+#[derive(Debug, Args)]
+pub(crate) struct PeerAddArgs {
+    /// Its address
+    pub(crate) address: String,
+    /// Its AS: a number, `internal` or `external`
+    #[arg(long = "as", value_name = "AS", value_parser = parse_as)]
+    pub(crate) remote_as: Option<RemoteAs>,
+    /// A name of your choice. Default: the address
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The group whose settings it shares
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// The TCP port to connect to
+    #[arg(long)]
+    pub(crate) port: Option<u32>,
+    /// The address of ours that the session uses
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) local_address: Option<String>,
+    /// Wait for its connection, never make one
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) passive: Option<bool>,
+    /// Let it run; `--enabled=false` holds it down
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) enabled: Option<bool>,
+    /// Free text
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// The families to offer, separated by commas
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
+    pub(crate) families: Vec<Family>,
+    /// The hold time to offer, such as 90s; 0: off
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) hold_time: Option<prost_types::Duration>,
+    /// The longest time between two KEEPALIVEs
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) keepalive: Option<prost_types::Duration>,
+    /// The time between two attempts to connect
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) connect_retry: Option<prost_types::Duration>,
+    /// The time in Idle after a first failure; doubles with each further one
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) idle_hold: Option<prost_types::Duration>,
+    /// The longest time in Idle
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) idle_hold_max: Option<prost_types::Duration>,
+    /// Which of its routes to take: `all`, `none`, or prefix sets separated by commas
+    #[arg(long, value_name = "RULE", value_parser = parse_import)]
+    pub(crate) import: Option<v1::ImportPolicy>,
+    /// Which routes to send it: `local`, `all`, `none`, or prefix sets separated by commas
+    #[arg(long, value_name = "RULE", value_parser = parse_export)]
+    pub(crate) export: Option<v1::ExportPolicy>,
+    /// Whether it is our client for reflection
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) route_reflector_client: Option<bool>,
+    /// The next hop of what it is sent
+    #[arg(long, value_name = "RULE")]
+    pub(crate) next_hop: Option<NextHop>,
+    /// Our IPv6 next hop where the session runs over IPv4
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) next_hop_v6: Option<String>,
+    /// The TTL of packets to an eBGP peer that is not on-link
+    #[arg(long, value_name = "TTL")]
+    pub(crate) multihop: Option<u32>,
+}
+
+/// An address family.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Family {
+    /// IPv4 unicast.
+    #[value(name = "ipv4-unicast", alias = "ipv4")]
+    Ipv4Unicast,
+    /// IPv6 unicast.
+    #[value(name = "ipv6-unicast", alias = "ipv6")]
+    Ipv6Unicast,
+}
+
+/// A next-hop rule.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NextHop {
+    /// As RFC 4271 says.
+    Auto,
+    /// Always ourselves.
+    #[value(name = "self")]
+    Ourselves,
+    /// Never changed.
+    Unchanged,
+}
+
+impl PeerAddArgs {
+    /// The settings that the arguments make.
+    pub(crate) fn into_config(self) -> v1::PeerConfig {
+        let families = self.families.iter().map(|family| match family {
+            Family::Ipv4Unicast => v1::Family::Ipv4Unicast.into(),
+            Family::Ipv6Unicast => v1::Family::Ipv6Unicast.into(),
+        });
+        let next_hop = self.next_hop.map(|rule| match rule {
+            NextHop::Auto => v1::NextHopRule::Auto.into(),
+            NextHop::Ourselves => v1::NextHopRule::Self_.into(),
+            NextHop::Unchanged => v1::NextHopRule::Unchanged.into(),
+        });
+        v1::PeerConfig {
+            name: self.name,
+            address: self.address,
+            group: self.group,
+            remote_as: self.remote_as,
+            port: self.port,
+            local_address: self.local_address,
+            passive: self.passive,
+            enabled: self.enabled,
+            description: self.description,
+            families: families.collect(),
+            hold_time: self.hold_time,
+            keepalive: self.keepalive,
+            connect_retry: self.connect_retry,
+            idle_hold: self.idle_hold,
+            idle_hold_max: self.idle_hold_max,
+            import_policy: self.import,
+            export_policy: self.export,
+            route_reflector_client: self.route_reflector_client,
+            next_hop,
+            next_hop_v6: self.next_hop_v6,
+            multihop: self.multihop,
+        }
+    }
+}
+
+fn parse_as(text: &str) -> Result<RemoteAs, String> {
+    match text {
+        "internal" => Ok(RemoteAs::AsKind(v1::PeerAs::Internal.into())),
+        "external" => Ok(RemoteAs::AsKind(v1::PeerAs::External.into())),
+        _ => parse_as_number(text)
+            .map(RemoteAs::AsNumber)
+            .ok_or_else(|| {
+                format!("`{text}` is not an AS; write 64512, 1.10, internal or external")
+            }),
+    }
+}
+
+/// An AS number, plain or as `HIGH.LOW` (RFC 5396).
+fn parse_as_number(text: &str) -> Option<u32> {
+    match text.split_once('.') {
+        None => text.parse().ok(),
+        Some((high, low)) => {
+            let (high, low): (u16, u16) = (high.parse().ok()?, low.parse().ok()?);
+            Some(u32::from(high) << 16 | u32::from(low))
+        }
+    }
+}
+
+fn parse_import(text: &str) -> Result<v1::ImportPolicy, String> {
+    use import_policy::Rule;
+    let rule = match text {
+        "all" => Rule::Mode(v1::ImportMode::All.into()),
+        "none" => Rule::Mode(v1::ImportMode::None.into()),
+        _ => Rule::PrefixSets(prefix_sets(text)?),
+    };
+    Ok(v1::ImportPolicy { rule: Some(rule) })
+}
+
+fn parse_export(text: &str) -> Result<v1::ExportPolicy, String> {
+    use export_policy::Rule;
+    let rule = match text {
+        "local" => Rule::Mode(v1::ExportMode::Local.into()),
+        "all" => Rule::Mode(v1::ExportMode::All.into()),
+        "none" => Rule::Mode(v1::ExportMode::None.into()),
+        _ => Rule::PrefixSets(prefix_sets(text)?),
+    };
+    Ok(v1::ExportPolicy { rule: Some(rule) })
+}
+
+fn prefix_sets(text: &str) -> Result<v1::PrefixSets, String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(format!("`{text}` has an empty name; write SET or SET,SET"));
+    }
+    Ok(v1::PrefixSets { names })
+}

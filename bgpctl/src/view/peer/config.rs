@@ -1,0 +1,138 @@
+//! The settings of a peer.
+
+use proto::v1;
+use proto::v1::peer_config::RemoteAs;
+use proto::v1::{export_policy, import_policy};
+use serde::Serialize;
+
+use crate::view::{family, lasting, some, word};
+
+/// Settings, under the names and with the words of the API.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConfigView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    pub(crate) address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub(crate) remote_as: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) local_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) passive: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) families: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hold_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keepalive: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connect_retry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_hold: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_hold_max: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) import: Option<PolicyView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) export: Option<PolicyView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) route_reflector_client: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_hop: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_hop_v6: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multihop: Option<u32>,
+}
+
+/// A rule: one word, or the names of prefix sets.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum PolicyView {
+    /// `all`, `none` or `local`.
+    Word(String),
+    /// Prefix sets.
+    Sets(Vec<String>),
+}
+
+impl PolicyView {
+    /// The rule for people.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            PolicyView::Word(word) => word.clone(),
+            PolicyView::Sets(names) => names.join(", "),
+        }
+    }
+}
+
+fn import(policy: v1::ImportPolicy) -> Option<PolicyView> {
+    Some(match policy.rule? {
+        import_policy::Rule::Mode(mode) => {
+            let mode = v1::ImportMode::try_from(mode).unwrap_or_default();
+            PolicyView::Word(word(mode.as_str_name(), "IMPORT_MODE_"))
+        }
+        import_policy::Rule::PrefixSets(sets) => PolicyView::Sets(sets.names),
+    })
+}
+
+fn export(policy: v1::ExportPolicy) -> Option<PolicyView> {
+    Some(match policy.rule? {
+        export_policy::Rule::Mode(mode) => {
+            let mode = v1::ExportMode::try_from(mode).unwrap_or_default();
+            PolicyView::Word(word(mode.as_str_name(), "EXPORT_MODE_"))
+        }
+        export_policy::Rule::PrefixSets(sets) => PolicyView::Sets(sets.names),
+    })
+}
+
+fn remote_as(remote_as: &RemoteAs) -> String {
+    match remote_as {
+        RemoteAs::AsNumber(number) => number.to_string(),
+        RemoteAs::AsKind(kind) => {
+            let kind = v1::PeerAs::try_from(*kind).unwrap_or_default();
+            word(kind.as_str_name(), "PEER_AS_")
+        }
+    }
+}
+
+impl ConfigView {
+    /// The view of settings.
+    pub(crate) fn new(config: v1::PeerConfig) -> ConfigView {
+        let families = config.families().map(family).collect();
+        let next_hop = config
+            .next_hop
+            .map(|_| word(config.next_hop().as_str_name(), "NEXT_HOP_RULE_"));
+        let time = |time: Option<prost_types::Duration>| time.as_ref().map(lasting);
+        ConfigView {
+            name: config.name,
+            address: config.address,
+            group: config.group.and_then(some),
+            remote_as: config.remote_as.as_ref().map(remote_as),
+            port: config.port,
+            local_address: config.local_address,
+            passive: config.passive,
+            enabled: config.enabled,
+            description: config.description.and_then(some),
+            families,
+            hold_time: time(config.hold_time),
+            keepalive: time(config.keepalive),
+            connect_retry: time(config.connect_retry),
+            idle_hold: time(config.idle_hold),
+            idle_hold_max: time(config.idle_hold_max),
+            import: config.import_policy.and_then(import),
+            export: config.export_policy.and_then(export),
+            route_reflector_client: config.route_reflector_client,
+            next_hop,
+            next_hop_v6: config.next_hop_v6,
+            multihop: config.multihop,
+        }
+    }
+}

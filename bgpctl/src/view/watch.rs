@@ -1,0 +1,143 @@
+//! Events of a watch.
+
+use proto::v1;
+use proto::v1::watch_response::Event;
+use serde::Serialize;
+
+use super::kernel::KernelRouteView;
+use super::peer::PeerView;
+use super::route::RouteView;
+use crate::table::printable;
+
+/// One event. `sequence` is absent in a snapshot, and where changes have none.
+#[derive(Debug, Serialize)]
+pub(crate) struct EventView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    #[serde(flatten)]
+    event: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum EventKind {
+    /// A peer that is new or has changed.
+    Peer {
+        /// As it is now.
+        peer: Box<PeerView>,
+    },
+    /// A peer that is gone.
+    PeerRemoved {
+        /// Its name.
+        name: String,
+        /// Its address.
+        address: String,
+    },
+    /// A route that is new or has changed.
+    Route {
+        /// As it is now.
+        route: Box<RouteView>,
+    },
+    /// A prefix without a route.
+    RouteRemoved {
+        /// The prefix.
+        prefix: String,
+    },
+    /// A kernel route that is new or has changed.
+    KernelRoute {
+        /// As it is now.
+        route: Box<KernelRouteView>,
+    },
+    /// A kernel route that is gone.
+    KernelRouteRemoved {
+        /// The prefix.
+        prefix: String,
+    },
+    /// The snapshot is complete.
+    SnapshotDone {
+        /// Peers in it.
+        peers: u64,
+        /// Routes in it.
+        routes: u64,
+    },
+    /// Changes were missed.
+    Gap {
+        /// The first of them.
+        first_missed: u64,
+        /// The last of them.
+        last_missed: u64,
+    },
+}
+
+impl From<EventKind> for EventView {
+    fn from(event: EventKind) -> EventView {
+        EventView {
+            sequence: None,
+            event,
+        }
+    }
+}
+
+impl EventView {
+    /// The view of an event. `None`: an event that this version does not know.
+    pub(crate) fn new(response: v1::WatchResponse) -> Option<EventView> {
+        let event = match response.event? {
+            Event::Peer(peer) => EventKind::Peer {
+                peer: Box::new(PeerView::new(*peer)),
+            },
+            Event::PeerRemoved(gone) => EventKind::PeerRemoved {
+                name: gone.name,
+                address: gone.address,
+            },
+            Event::Route(route) => EventKind::Route {
+                route: Box::new(RouteView::new(*route)),
+            },
+            Event::RouteRemoved(gone) => EventKind::RouteRemoved {
+                prefix: gone.prefix,
+            },
+            Event::SnapshotDone(done) => EventKind::SnapshotDone {
+                peers: done.peers,
+                routes: done.routes,
+            },
+            Event::Gap(gap) => EventKind::Gap {
+                first_missed: gap.first_missed,
+                last_missed: gap.last_missed,
+            },
+        };
+        Some(EventView {
+            sequence: Some(response.sequence).filter(|sequence| *sequence != 0),
+            event,
+        })
+    }
+
+    /// What happened.
+    pub(crate) fn event(&self) -> &EventKind {
+        &self.event
+    }
+
+    /// One line for people.
+    pub(crate) fn line(&self, color: bool) -> String {
+        let what = match &self.event {
+            EventKind::Peer { peer } => format!("peer   {}", peer.line(color)),
+            EventKind::PeerRemoved { name, address } => {
+                format!("peer   {} ({address}) is gone", printable(name))
+            }
+            EventKind::Route { route } => format!("route  {}", route.line(color)),
+            EventKind::RouteRemoved { prefix } => format!("route  {prefix} is gone"),
+            EventKind::KernelRoute { route } => format!("kernel {}", route.key().0),
+            EventKind::KernelRouteRemoved { prefix } => format!("kernel {prefix} is gone"),
+            EventKind::SnapshotDone { peers, routes } => {
+                format!("-- this was all: {peers} peers, {routes} routes; changes follow --")
+            }
+            EventKind::Gap {
+                first_missed,
+                last_missed,
+            } => {
+                let count = last_missed.saturating_sub(*first_missed) + 1;
+                format!("-- {count} changes were missed; everything follows anew --")
+            }
+        };
+        format!("{what}\n")
+    }
+}
