@@ -24,7 +24,9 @@ fn table<T: Tabular>(items: &[T], wide: bool) -> String {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
     let rows: Vec<_> = items.iter().map(|item| item.row(wide, now)).collect();
     let mut out = Vec::new();
-    Table::new(T::columns(wide)).write(&mut out, &rows, false).unwrap();
+    Table::new(T::columns(wide))
+        .write(&mut out, &rows, false)
+        .unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -278,7 +280,10 @@ fn every_flag_has_its_sign() {
 #[test]
 fn a_route_as_json() {
     let route = json(&RouteView::new(learned()));
-    assert_eq!(route["attributes"]["as_segments"][0]["as_numbers"][1], 65002);
+    assert_eq!(
+        route["attributes"]["as_segments"][0]["as_numbers"][1],
+        65002
+    );
     assert_eq!(route["attributes"]["as_segments"][0]["kind"], "sequence");
     assert_eq!(route["attributes"]["med"], 0);
     assert_eq!(route["attributes"]["unknown"][0]["value"], "ab01");
@@ -402,21 +407,15 @@ fn events_are_lines_and_flat_objects() {
         })
         .unwrap()
     };
-    let gap = view(
-        0,
-        Event::Gap(v1::Gap {
-            first_missed: 3,
-            last_missed: 12,
-        }),
-    );
+    let gap = view(3, Event::Gap(v1::Gap { missed: 10 }));
     assert_eq!(
         gap.line(false),
         "-- 10 changes were missed; everything follows anew --\n"
     );
     let object = json(&gap);
     assert_eq!(object["event"], "gap");
-    assert_eq!(object["last_missed"], 12);
-    assert!(object.get("sequence").is_none());
+    assert_eq!(object["missed"], 10);
+    assert_eq!(object["sequence"], 3);
     let route = view(4, Event::Route(Box::new(learned())));
     assert_eq!(json(&route)["sequence"], 4);
     assert_eq!(json(&route)["route"]["prefix"], "10.1.0.0/24");
@@ -424,7 +423,7 @@ fn events_are_lines_and_flat_objects() {
         route.line(false),
         "route  *>F 10.1.0.0/24 via 10.0.0.1 from tor-a AS path 65001 65002\n"
     );
-    let done = view(0, Event::SnapshotDone(v1::SnapshotDone::default()));
+    let done = view(5, Event::SnapshotDone(v1::SnapshotDone::default()));
     assert_eq!(json(&done)["event"], "snapshot_done");
     assert!(EventView::new(v1::WatchResponse::default()).is_none());
 }

@@ -9,7 +9,7 @@ use super::peer::PeerView;
 use super::route::RouteView;
 use crate::table::printable;
 
-/// One event. `sequence` is absent in a snapshot, and where changes have none.
+/// One event. `sequence` is absent where there is no stream.
 #[derive(Debug, Serialize)]
 pub(crate) struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,10 +63,8 @@ pub(crate) enum EventKind {
     },
     /// Changes were missed.
     Gap {
-        /// The first of them.
-        first_missed: u64,
-        /// The last of them.
-        last_missed: u64,
+        /// How many, at least.
+        missed: u64,
     },
 }
 
@@ -100,10 +98,7 @@ impl EventView {
                 peers: done.peers,
                 routes: done.routes,
             },
-            Event::Gap(gap) => EventKind::Gap {
-                first_missed: gap.first_missed,
-                last_missed: gap.last_missed,
-            },
+            Event::Gap(gap) => EventKind::Gap { missed: gap.missed },
         };
         Some(EventView {
             sequence: Some(response.sequence).filter(|sequence| *sequence != 0),
@@ -130,12 +125,8 @@ impl EventView {
             EventKind::SnapshotDone { peers, routes } => {
                 format!("-- this was all: {peers} peers, {routes} routes; changes follow --")
             }
-            EventKind::Gap {
-                first_missed,
-                last_missed,
-            } => {
-                let count = last_missed.saturating_sub(*first_missed) + 1;
-                format!("-- {count} changes were missed; everything follows anew --")
+            EventKind::Gap { missed } => {
+                format!("-- {missed} changes were missed; everything follows anew --")
             }
         };
         format!("{what}\n")
