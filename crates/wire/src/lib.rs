@@ -19,6 +19,7 @@ mod nlri;
 mod notification;
 mod open;
 mod refresh;
+pub mod update;
 
 pub use asn::{Asn, ParseAsnError};
 pub use attr::{Aggregator, AsPathView, AttrBuilder, AttrView, Origin, code};
@@ -38,6 +39,11 @@ pub use nlri::Nlri;
 pub use notification::{CeaseSubcode, ErrorCode, MAX_SHUTDOWN_TEXT, Notification};
 pub use open::Open;
 pub use refresh::RouteRefresh;
+pub use update::{
+    DecodeContext, DecodeScratch, EncodeContext, EncodeError, NlriBlock, NlriIter, Reach, Unreach,
+    Update, WireAttrs, decode_update, encode_announce, encode_withdraw, end_of_rib,
+    family_of_message, nlri_of_message,
+};
 
 /// A destination: an IPv4 or IPv6 prefix whose host bits are all zero.
 ///

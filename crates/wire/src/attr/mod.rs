@@ -9,14 +9,24 @@
 //! [`AttrView`] reads such bytes and never checks again, [`AttrBuilder`] writes them. Whether received bytes are
 //! allowed is decided by the UPDATE decoder, from one registry row per attribute.
 
+mod as4;
 mod as_path;
 mod builder;
+pub(crate) mod canonical;
+mod raw;
+mod registry;
 mod text;
+mod value;
 mod view;
 
 pub use as_path::{AsPathView, Segment, SegmentKind};
+pub(crate) use as4::{as4_path, narrow};
 pub use builder::AttrBuilder;
+pub(crate) use raw::Raw;
+pub(crate) use registry::Sender;
+pub use registry::{ATTRIBUTES, Attribute};
 pub use text::Detail;
+pub(crate) use value::is_host_v4;
 pub use view::{Aggregator, AttrIter, AttrView, Origin};
 
 /// Attribute type codes (IANA "BGP Path Attributes").

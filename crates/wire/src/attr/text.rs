@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
-use super::{AttrView, code, flag};
+use super::{AttrView, Attribute, code, flag};
 
 /// One attribute as a name and a value to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,22 +69,10 @@ impl Display for AttrView<'_> {
 
 /// The name of an attribute as configuration and output spell it.
 fn name(code: u8) -> Cow<'static, str> {
-    Cow::Borrowed(match code {
-        code::ORIGIN => "origin",
-        code::AS_PATH => "as-path",
-        code::MED => "med",
-        code::LOCAL_PREF => "local-pref",
-        code::ATOMIC_AGGREGATE => "atomic-aggregate",
-        code::AGGREGATOR => "aggregator",
-        code::COMMUNITIES => "communities",
-        code::ORIGINATOR_ID => "originator-id",
-        code::CLUSTER_LIST => "cluster-list",
-        code::EXTENDED_COMMUNITIES => "extended-communities",
-        code::IPV6_EXTENDED_COMMUNITIES => "ipv6-extended-communities",
-        code::LARGE_COMMUNITY => "large-communities",
-        code::OTC => "otc",
-        _ => return Cow::Owned(format!("attribute-{code}")),
-    })
+    match Attribute::of(code) {
+        Some(row) => Cow::Borrowed(row.name),
+        None => Cow::Owned(format!("attribute-{code}")),
+    }
 }
 
 fn is_ipv6(community: &crate::ExtendedCommunity) -> bool {

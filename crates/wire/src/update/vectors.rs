@@ -1,0 +1,225 @@
+//! Runs `vectors.txt`: one directed message for each rule.
+
+use std::collections::HashMap;
+
+use super::{DecodeContext, DecodeScratch, Update, decode_update};
+use crate::{Families, Family, Fault, NextHop, NlriBlock, Remedy};
+
+const VECTORS: &str = include_str!("vectors.txt");
+
+/// One block of the file.
+#[derive(Default)]
+struct Vector {
+    title: String,
+    body: Vec<u8>,
+    peer: String,
+    canonical: Option<Vec<u8>>,
+    expected: Vec<String>,
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: String = text.split_whitespace().collect();
+    assert!(
+        digits.len().is_multiple_of(2),
+        "odd number of digits: {text}"
+    );
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| {
+            u8::from_str_radix(&digits[at..at + 2], 16)
+                .unwrap_or_else(|_| panic!("not hexadecimal: {text}"))
+        })
+        .collect()
+}
+
+fn expand(text: &str, names: &HashMap<String, String>) -> String {
+    let words = text
+        .split_whitespace()
+        .map(|word| match word.strip_prefix('$') {
+            Some(name) => names
+                .get(name)
+                .unwrap_or_else(|| panic!("no name {name}"))
+                .as_str(),
+            None => word,
+        });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn vectors() -> Vec<Vector> {
+    let mut names = HashMap::new();
+    let mut vectors = Vec::new();
+    for block in VECTORS.split("\n\n") {
+        let mut vector = Vector::default();
+        let mut fields = [Vec::new(), Vec::new(), Vec::new()];
+        for line in block
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+        {
+            if let Some((name, value)) = line
+                .strip_prefix("let ")
+                .and_then(|line| line.split_once(" = "))
+            {
+                let value = expand(value, &names);
+                names.insert(name.to_owned(), value);
+                continue;
+            }
+            let (key, value) = line
+                .split_once(": ")
+                .unwrap_or_else(|| panic!("no key: {line}"));
+            let value = expand(value, &names);
+            match key {
+                "title" => vector.title = value,
+                "peer" => vector.peer = value,
+                "withdrawn" => fields[0] = hex(&value),
+                "attrs" => fields[1] = hex(&value),
+                "nlri" => fields[2] = hex(&value),
+                "body" => vector.body = hex(&value),
+                "canonical" => vector.canonical = Some(hex(&value)),
+                "reach" | "unreach" | "eor" | "set" | "fault" | "reset" => {
+                    vector.expected.push(format!("{key}: {value}"));
+                }
+                _ => panic!("unknown key: {line}"),
+            }
+        }
+        if vector.title.is_empty() {
+            continue;
+        }
+        if vector.body.is_empty() {
+            for field in &fields[..2] {
+                vector
+                    .body
+                    .extend(u16::try_from(field.len()).unwrap().to_be_bytes());
+                vector.body.extend(field);
+            }
+            vector.body.extend(&fields[2]);
+        }
+        vectors.push(vector);
+    }
+    vectors
+}
+
+fn context(peer: &str) -> DecodeContext {
+    let mut context = DecodeContext {
+        internal: false,
+        four_octet_as: true,
+        families: Families::ALL,
+        add_path: Families::EMPTY,
+        extended_next_hop: Families::EMPTY,
+    };
+    for word in peer.split_whitespace() {
+        match word {
+            "internal" => context.internal = true,
+            "external" => context.internal = false,
+            "two-octet" => context.four_octet_as = false,
+            "no-v4" => context.families.remove(Family::Ipv4Unicast),
+            "no-v6" => context.families.remove(Family::Ipv6Unicast),
+            "add-path" => context.add_path = Families::ALL,
+            "extended-next-hop" => context.extended_next_hop.insert(Family::Ipv4Unicast),
+            _ => panic!("unknown word: {word}"),
+        }
+    }
+    context
+}
+
+fn routes(block: NlriBlock<'_>) -> String {
+    block
+        .iter()
+        .map(|nlri| nlri.to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn next_hop(next_hop: NextHop) -> String {
+    match next_hop.link_local() {
+        Some(link_local) => format!("{next_hop} {link_local}"),
+        None => next_hop.to_string(),
+    }
+}
+
+fn notification(fault: &Fault) -> String {
+    let notification = fault.notification();
+    let data: String = notification
+        .data
+        .iter()
+        .map(|octet| format!(" {octet:02x}"))
+        .collect();
+    format!("{}/{}{data}", notification.code, notification.subcode)
+}
+
+fn remedy(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::DiscardAttribute => "discard",
+        Remedy::TreatAsWithdraw => "withdraw",
+        Remedy::DisableFamily => "disable",
+        Remedy::ResetSession => "reset",
+    }
+}
+
+fn shown(result: &Result<Update<'_>, Fault>) -> Vec<String> {
+    let update = match result {
+        Ok(update) => update,
+        Err(fault) => return vec![format!("{}: {}", remedy(fault.remedy), notification(fault))],
+    };
+    let mut lines = Vec::new();
+    for reach in update.reach.iter().flatten() {
+        assert!(reach.nlri.iter().all(|nlri| nlri.family() == reach.family));
+        lines.push(format!(
+            "reach: {} via {}",
+            routes(reach.nlri),
+            next_hop(reach.next_hop)
+        ));
+    }
+    for unreach in update.unreach.iter().flatten() {
+        assert!(
+            unreach
+                .nlri
+                .iter()
+                .all(|nlri| nlri.family() == unreach.family)
+        );
+        lines.push(format!("unreach: {}", routes(unreach.nlri)));
+    }
+    lines.extend(update.end_of_rib.map(|family| format!("eor: {family}")));
+    if !update.attrs.bytes().is_empty() {
+        lines.push(format!("set: {}", update.attrs));
+    }
+    for fault in update.faults {
+        lines.push(format!(
+            "fault: {} {}",
+            remedy(fault.remedy),
+            notification(fault)
+        ));
+    }
+    lines
+}
+
+#[test]
+fn every_rule_has_its_vector() {
+    let vectors = vectors();
+    assert!(
+        vectors.len() > 90,
+        "only {} vectors were read",
+        vectors.len()
+    );
+    // One scratch for all: what is left in it from one message must not show in the next.
+    let mut scratch = DecodeScratch::new();
+    for vector in &vectors {
+        let result = decode_update(&vector.body, &context(&vector.peer), &mut scratch);
+        assert_eq!(shown(&result), vector.expected, "{}", vector.title);
+        if let (Some(canonical), Ok(update)) = (&vector.canonical, &result) {
+            assert_eq!(update.attrs.bytes(), canonical, "{}", vector.title);
+        }
+    }
+}
+
+#[test]
+fn every_vector_cut_anywhere_is_read_or_refused() {
+    let mut scratch = DecodeScratch::new();
+    for vector in vectors() {
+        let context = context(&vector.peer);
+        for len in 0..vector.body.len() {
+            if let Err(fault) = decode_update(&vector.body[..len], &context, &mut scratch) {
+                assert_eq!(fault.remedy, Remedy::ResetSession, "{}", vector.title);
+            }
+        }
+    }
+}
