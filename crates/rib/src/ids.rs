@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use wire::{Asn, Families, NextHop};
+use wire::{Asn, EncodeContext, Families, NextHop};
 
 /// The slot of a source or receiver of routes. Slots are small and dense, so that tables can be indexed by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,8 +148,8 @@ pub struct ExportSettings {
     pub local_v6: Option<Ipv6Addr>,
     /// Which routes the receiver gets; equal policies share a group.
     pub export: Arc<policy::Export>,
-    /// Families whose routes may carry an IPv6 next hop although they are IPv4 (RFC 8950), as agreed with the receiver.
-    pub extended_next_hop: Families,
+    /// What the receiver can read: four-octet AS numbers, path identifiers, next hops of the other family, message size.
+    pub encode: EncodeContext,
 }
 
 /// What a receiver itself is. A route is not sent to the peer it came from, that originated it, or that is its next hop.

@@ -174,7 +174,7 @@ pub fn next_hop(
         (family, learned),
         (Family::Ipv4Unicast, NextHop::V6 { .. }) | (Family::Ipv6Unicast, NextHop::V4(_))
     );
-    if other_family && !to.extended_next_hop.contains(family) {
+    if other_family && !to.encode.extended_next_hop.contains(family) {
         return Err(DenyReason::NextHopFamily);
     }
     Ok(match *learned {
@@ -190,7 +190,7 @@ fn own_next_hop(family: Family, to: &ExportSettings) -> Result<NextHop, DenyReas
         Family::Ipv4Unicast => to
             .local_v4
             .map(NextHop::V4)
-            .or(v6.filter(|_| to.extended_next_hop.contains(family)))
+            .or(v6.filter(|_| to.encode.extended_next_hop.contains(family)))
             .ok_or(DenyReason::NoOwnIpv4),
         Family::Ipv6Unicast => v6.ok_or(DenyReason::NoOwnIpv6),
     }

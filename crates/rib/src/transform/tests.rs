@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use std::net::IpAddr;
 use std::sync::Arc;
-use wire::{Asn, Community, Families};
+use wire::{Asn, Community, EncodeContext, Families};
 
 use super::*;
 use crate::ids::SourceKind;
@@ -41,7 +41,12 @@ fn to(kind: PeerKind) -> ExportSettings {
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
         local_v6: Some("2001:db8::1".parse().unwrap()),
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
-        extended_next_hop: Families::EMPTY,
+        encode: EncodeContext {
+            four_octet_as: true,
+            add_path: Families::EMPTY,
+            extended_next_hop: Families::EMPTY,
+            max_len: wire::MAX_LEN,
+        },
     }
 }
 
@@ -328,7 +333,7 @@ fn without_an_address_of_ours_the_family_is_not_sent() {
     assert_eq!(ask(Family::Ipv6Unicast, &to), Ok(hop("2001:db8::1")));
     to.local_v4 = None;
     assert_eq!(ask(Family::Ipv4Unicast, &to), Err(DenyReason::NoOwnIpv4));
-    to.extended_next_hop = Families::only(Family::Ipv4Unicast);
+    to.encode.extended_next_hop = Families::only(Family::Ipv4Unicast);
     assert_eq!(ask(Family::Ipv4Unicast, &to), Ok(hop("2001:db8::1")));
     to.local_v6 = None;
     assert_eq!(ask(Family::Ipv4Unicast, &to), Err(DenyReason::NoOwnIpv4));
@@ -349,7 +354,7 @@ fn a_next_hop_of_the_other_family_needs_consent_and_link_local_stays_on_its_link
         ask(Family::Ipv4Unicast, &to),
         Err(DenyReason::NextHopFamily)
     );
-    to.extended_next_hop = Families::only(Family::Ipv4Unicast);
+    to.encode.extended_next_hop = Families::only(Family::Ipv4Unicast);
     assert_eq!(ask(Family::Ipv4Unicast, &to), Ok(hop("2001:db8::7")));
     let told = next_hop(Family::Ipv6Unicast, &hop("10.0.0.7"), &from, &to);
     assert_eq!(told, Err(DenyReason::NextHopFamily));
