@@ -1,0 +1,134 @@
+//! Where paths come from: one slot for each time that a peer was up.
+//!
+//! A peer that goes down leaves its slot draining: a sliced walk takes its paths out, and the slot is used again only
+//! when the last one went. A peer that returns meanwhile gets a new slot, which is its generation: nothing that it
+//! announces now can be mistaken for something that the walk is after.
+
+use wire::Family;
+
+use crate::ids::{PeerId, SourceInfo};
+
+/// No slot.
+const NIL: u32 = u32::MAX;
+
+/// Paths of one peer and one family.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PathCounts {
+    /// All paths that are kept, rejected ones included.
+    pub received: u32,
+    /// Those that may be used.
+    pub accepted: u32,
+}
+
+/// A peer, as long as it is up or has paths left in the table.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) peer: PeerId,
+    pub(crate) info: SourceInfo,
+    pub(crate) counts: [PathCounts; 2],
+    draining: bool,
+}
+
+impl Source {
+    fn is_empty(&self) -> bool {
+        self.counts.iter().all(|counts| counts.received == 0)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    slots: Vec<Option<Source>>,
+    free: Vec<u32>,
+    /// Slot of the peer's present session, by `PeerId`.
+    by_peer: Vec<u32>,
+    draining: usize,
+}
+
+impl Sources {
+    /// Slot of a peer that is up.
+    pub(crate) fn slot(&self, peer: PeerId) -> Option<u32> {
+        let slot = self.by_peer.get(peer.index()).copied()?;
+        (slot != NIL).then_some(slot)
+    }
+
+    /// The source in a slot that some path or peer uses.
+    pub(crate) fn get(&self, slot: u32) -> &Source {
+        self.slots[slot as usize]
+            .as_ref()
+            .expect("a slot lives as long as its paths")
+    }
+
+    /// The source of a peer that is up.
+    pub(crate) fn of(&self, peer: PeerId) -> Option<&Source> {
+        self.slot(peer).map(|slot| self.get(slot))
+    }
+
+    /// True if the paths of this slot are being taken out.
+    pub(crate) fn is_draining(&self, slot: u32) -> bool {
+        self.get(slot).draining
+    }
+
+    /// True if some slot has paths to be taken out.
+    pub(crate) fn any_draining(&self) -> bool {
+        self.draining != 0
+    }
+
+    /// A peer came up. It must be down.
+    pub(crate) fn up(&mut self, peer: PeerId, info: SourceInfo) {
+        let source = Source {
+            peer,
+            info,
+            counts: <[PathCounts; 2]>::default(),
+            draining: false,
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).expect("few sources")
+        });
+        self.slots[slot as usize] = Some(source);
+        if self.by_peer.len() <= peer.index() {
+            self.by_peer.resize(peer.index() + 1, NIL);
+        }
+        self.by_peer[peer.index()] = slot;
+    }
+
+    /// A peer went down: its paths are to be taken out.
+    pub(crate) fn down(&mut self, peer: PeerId) {
+        let Some(slot) = self.slot(peer) else { return };
+        self.by_peer[peer.index()] = NIL;
+        if self.get(slot).is_empty() {
+            self.release(slot);
+        } else if let Some(source) = &mut self.slots[slot as usize] {
+            source.draining = true;
+            self.draining += 1;
+        }
+    }
+
+    fn release(&mut self, slot: u32) {
+        self.slots[slot as usize] = None;
+        self.free.push(slot);
+    }
+
+    /// Counts a path in.
+    pub(crate) fn count_in(&mut self, slot: u32, family: Family, accepted: bool) {
+        if let Some(source) = &mut self.slots[slot as usize] {
+            let counts = &mut source.counts[family.index()];
+            counts.received += 1;
+            counts.accepted += u32::from(accepted);
+        }
+    }
+
+    /// Counts a path out; a draining slot is used again when its last path went.
+    pub(crate) fn count_out(&mut self, slot: u32, family: Family, accepted: bool) {
+        let Some(source) = &mut self.slots[slot as usize] else {
+            return;
+        };
+        let counts = &mut source.counts[family.index()];
+        counts.received -= 1;
+        counts.accepted -= u32::from(accepted);
+        if source.draining && source.is_empty() {
+            self.draining -= 1;
+            self.release(slot);
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! One table with all peers' paths to all destinations, rejected ones included.
+//!
+//! A destination is 16 octets here and 16 in the version list, a path 24; both live in arenas whose slots are used
+//! again, and are named by `u32`. The hash index answers exact matches; order is made by who asks for it. The best
+//! path of a destination stands first in its list of paths, so it needs no field of its own.
+//!
+//! This module stores; what is best is decided in `rib`, and reference counts of attributes are kept there.
+
+use std::hash::BuildHasher;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use wire::{Family, Prefix};
+
+use crate::ids::{AttrId, NextHopId, RejectReason};
+
+/// No path, no slot.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// Length of a slot that holds no destination.
+const FREE: u8 = u8::MAX;
+
+/// A destination: its prefix and the list of its paths.
+#[derive(Debug, Clone, Copy)]
+struct Dest {
+    /// The IPv4 address, or the index of the IPv6 address.
+    key: u32,
+    /// Prefix length, or `FREE`.
+    len: u8,
+    family: Family,
+    /// First path; the best one if it is eligible.
+    paths: u32,
+}
+
+/// A path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path {
+    /// Next path of the same destination, or `NIL`.
+    pub(crate) next: u32,
+    /// Slot of the source in `Sources`, which is not the `PeerId`.
+    pub(crate) source: u32,
+    pub(crate) attrs: AttrId,
+    pub(crate) next_hop: NextHopId,
+    /// Path identifier as received; 0 without ADD-PATH.
+    pub(crate) path_id: u32,
+    /// Why it may not be used, if it may not.
+    pub(crate) refusal: Option<RejectReason>,
+}
+
+/// Destinations, paths and the index.
+#[derive(Debug)]
+pub(crate) struct Table {
+    index: HashTable<u32>,
+    hasher: FixedState,
+    dests: Vec<Dest>,
+    free_dests: Vec<u32>,
+    v6: Vec<u128>,
+    free_v6: Vec<u32>,
+    paths: Vec<Path>,
+    free_paths: Vec<u32>,
+}
+
+impl Table {
+    pub(crate) fn new(seed: u64) -> Table {
+        Table {
+            index: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            dests: Vec::new(),
+            free_dests: Vec::new(),
+            v6: Vec::new(),
+            free_v6: Vec::new(),
+            paths: Vec::new(),
+            free_paths: Vec::new(),
+        }
+    }
+
+    /// Slots of destinations, used and free: what a walk goes over.
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.dests.len()).expect("fewer than 2^31 destinations")
+    }
+
+    /// Destinations in use, tombstones included.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Paths, rejected ones included.
+    pub(crate) fn path_count(&self) -> usize {
+        self.paths.len() - self.free_paths.len()
+    }
+
+    fn hash(&self, bits: u128, len: u8, family: Family) -> u64 {
+        self.hasher.hash_one((bits, len, family.index()))
+    }
+
+    fn bits(dests: &[Dest], v6: &[u128], slot: u32) -> (u128, u8, Family) {
+        let dest = &dests[slot as usize];
+        let bits = match dest.family {
+            Family::Ipv4Unicast => u128::from(dest.key),
+            Family::Ipv6Unicast => v6[dest.key as usize],
+        };
+        (bits, dest.len, dest.family)
+    }
+
+    fn split(prefix: &Prefix) -> (u128, u8, Family) {
+        let bits = match prefix.addr() {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        (bits, prefix.prefix_len(), Family::of(prefix))
+    }
+
+    /// The slot of a destination.
+    pub(crate) fn find(&self, prefix: &Prefix) -> Option<u32> {
+        let (bits, len, family) = Self::split(prefix);
+        let wanted = (bits, len, family);
+        let hash = self.hash(bits, len, family);
+        let same = |slot: &u32| Self::bits(&self.dests, &self.v6, *slot) == wanted;
+        self.index.find(hash, same).copied()
+    }
+
+    /// The slot of a destination, new if it was not there.
+    pub(crate) fn find_or_insert(&mut self, prefix: &Prefix) -> u32 {
+        if let Some(slot) = self.find(prefix) {
+            return slot;
+        }
+        let (bits, len, family) = Self::split(prefix);
+        let key = match family {
+            Family::Ipv4Unicast => u32::try_from(bits).expect("an IPv4 address has 32 bits"),
+            Family::Ipv6Unicast => put(&mut self.v6, &mut self.free_v6, bits),
+        };
+        let dest = Dest {
+            key,
+            len,
+            family,
+            paths: NIL,
+        };
+        let slot = put(&mut self.dests, &mut self.free_dests, dest);
+        let hash = self.hash(bits, len, family);
+        let (hasher, dests, v6) = (&self.hasher, &self.dests, &self.v6);
+        self.index.insert_unique(hash, slot, |slot| {
+            let (bits, len, family) = Self::bits(dests, v6, *slot);
+            hasher.hash_one((bits, len, family.index()))
+        });
+        slot
+    }
+
+    /// Forgets a destination, which must have no path.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let wanted = Self::bits(&self.dests, &self.v6, slot);
+        debug_assert_eq!(self.dests[slot as usize].paths, NIL);
+        let hash = self.hash(wanted.0, wanted.1, wanted.2);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+        }
+        let dest = &mut self.dests[slot as usize];
+        if dest.family == Family::Ipv6Unicast {
+            self.free_v6.push(dest.key);
+        }
+        dest.len = FREE;
+        self.free_dests.push(slot);
+    }
+
+    /// True if the slot holds a destination.
+    pub(crate) fn is_used(&self, slot: u32) -> bool {
+        self.dests
+            .get(slot as usize)
+            .is_some_and(|dest| dest.len != FREE)
+    }
+
+    /// The family of a used slot.
+    pub(crate) fn family(&self, slot: u32) -> Family {
+        self.dests[slot as usize].family
+    }
+
+    /// The prefix of a used slot.
+    pub(crate) fn prefix(&self, slot: u32) -> Prefix {
+        let (bits, len, family) = Self::bits(&self.dests, &self.v6, slot);
+        let address = match family {
+            Family::Ipv4Unicast => {
+                let bits = u32::try_from(bits).expect("an IPv4 address has 32 bits");
+                IpAddr::V4(Ipv4Addr::from_bits(bits))
+            }
+            Family::Ipv6Unicast => IpAddr::V6(Ipv6Addr::from_bits(bits)),
+        };
+        Prefix::new(address, len).expect("the length came from a prefix of this family")
+    }
+
+    /// The first path of a destination, or `NIL`.
+    pub(crate) fn first(&self, slot: u32) -> u32 {
+        self.dests[slot as usize].paths
+    }
+
+    /// A path by its index.
+    pub(crate) fn path(&self, path: u32) -> &Path {
+        &self.paths[path as usize]
+    }
+
+    /// A path by its index, to be changed.
+    pub(crate) fn path_mut(&mut self, path: u32) -> &mut Path {
+        &mut self.paths[path as usize]
+    }
+
+    /// All paths of a destination, the best first.
+    pub(crate) fn paths(&self, slot: u32) -> Paths<'_> {
+        Paths {
+            table: self,
+            next: self.first(slot),
+        }
+    }
+
+    /// The best path, if there is one.
+    pub(crate) fn best(&self, slot: u32) -> Option<(u32, &Path)> {
+        let first = self.first(slot);
+        (first != NIL)
+            .then(|| (first, self.path(first)))
+            .filter(|(_, path)| path.refusal.is_none())
+    }
+
+    /// Adds a path behind the first one.
+    pub(crate) fn add_path(&mut self, slot: u32, mut path: Path) -> u32 {
+        let first = self.first(slot);
+        path.next = if first == NIL {
+            NIL
+        } else {
+            self.path(first).next
+        };
+        let index = put(&mut self.paths, &mut self.free_paths, path);
+        if first == NIL {
+            self.dests[slot as usize].paths = index;
+        } else {
+            self.path_mut(first).next = index;
+        }
+        index
+    }
+
+    /// Takes a path out; `previous` is the one before it in the list, or `NIL`.
+    pub(crate) fn remove_path(&mut self, slot: u32, previous: u32, path: u32) -> Path {
+        let gone = *self.path(path);
+        self.set_next(slot, previous, gone.next);
+        self.free_paths.push(path);
+        gone
+    }
+
+    fn set_next(&mut self, slot: u32, previous: u32, next: u32) {
+        if previous == NIL {
+            self.dests[slot as usize].paths = next;
+        } else {
+            self.path_mut(previous).next = next;
+        }
+    }
+
+    /// Puts a path of the destination first.
+    pub(crate) fn set_first(&mut self, slot: u32, path: u32) {
+        let first = self.first(slot);
+        if first == path {
+            return;
+        }
+        let mut previous = first;
+        while self.path(previous).next != path {
+            previous = self.path(previous).next;
+        }
+        let next = self.path(path).next;
+        self.set_next(slot, previous, next);
+        self.path_mut(path).next = first;
+        self.dests[slot as usize].paths = path;
+    }
+}
+
+/// Puts a value into a slot that is free, or a new one.
+fn put<T>(slots: &mut Vec<T>, free: &mut Vec<u32>, value: T) -> u32 {
+    if let Some(slot) = free.pop() {
+        slots[slot as usize] = value;
+        return slot;
+    }
+    slots.push(value);
+    u32::try_from(slots.len() - 1).expect("fewer than 2^31 slots")
+}
+
+/// The paths of one destination.
+#[derive(Clone)]
+pub(crate) struct Paths<'a> {
+    table: &'a Table,
+    next: u32,
+}
+
+impl<'a> Iterator for Paths<'a> {
+    type Item = (u32, &'a Path);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == NIL {
+            return None;
+        }
+        let index = self.next;
+        let path = self.table.path(index);
+        self.next = path.next;
+        Some((index, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    fn path(source: u32) -> Path {
+        Path {
+            next: NIL,
+            source,
+            attrs: AttrId(0),
+            next_hop: NextHopId(0),
+            path_id: 0,
+            refusal: None,
+        }
+    }
+
+    fn sources(table: &Table, slot: u32) -> Vec<u32> {
+        table.paths(slot).map(|(_, path)| path.source).collect()
+    }
+
+    #[test]
+    fn records_stay_small() {
+        assert_eq!(size_of::<Dest>(), 12);
+        assert_eq!(size_of::<Path>(), 24);
+    }
+
+    #[test]
+    fn slots_are_found_and_used_again() {
+        let mut table = Table::new(1);
+        for text in [
+            "10.0.0.0/8",
+            "10.0.0.0/16",
+            "::/0",
+            "0.0.0.0/0",
+            "2001:db8::/32",
+        ] {
+            let slot = table.find_or_insert(&prefix(text));
+            assert_eq!(table.find_or_insert(&prefix(text)), slot);
+            assert_eq!(table.prefix(slot), prefix(text));
+        }
+        assert_eq!((table.len(), table.slots()), (5, 5));
+        let slot = table.find(&prefix("::/0")).unwrap();
+        table.remove(slot);
+        assert_eq!(table.find(&prefix("::/0")), None);
+        assert!(!table.is_used(slot));
+        assert_eq!(table.find_or_insert(&prefix("2001:db8::1/128")), slot);
+        assert_eq!(table.prefix(slot), prefix("2001:db8::1/128"));
+        assert_eq!((table.len(), table.slots()), (5, 5));
+    }
+
+    #[test]
+    fn the_best_path_stands_first() {
+        let mut table = Table::new(1);
+        let slot = table.find_or_insert(&prefix("10.0.0.0/8"));
+        let added: Vec<u32> = (0..4).map(|n| table.add_path(slot, path(n))).collect();
+        assert_eq!(sources(&table, slot), [0, 3, 2, 1]);
+        table.set_first(slot, added[2]);
+        assert_eq!(sources(&table, slot), [2, 0, 3, 1]);
+        table.set_first(slot, added[1]);
+        table.remove_path(slot, NIL, added[1]);
+        table.remove_path(slot, added[2], added[0]);
+        assert_eq!(sources(&table, slot), [2, 3]);
+        assert_eq!(table.path_count(), 2);
+    }
+}

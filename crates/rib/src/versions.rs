@@ -1,0 +1,359 @@
+//! The version list: every destination at most once, in the order of its last change.
+//!
+//! A reader keeps a [`Cursor`] and pulls the destinations behind it; a destination that changes again before it was
+//! read simply moves to the tail, so flaps compress by themselves and no queue grows with churn. A destination that
+//! has no best path any more stays as a **tombstone** until every reader has passed it ([`VersionList::collect`]).
+//!
+//! Live destinations and tombstones stand in two doubly linked lists that readers merge by version: tombstones are
+//! collected from the head of theirs, in constant time each. A cursor is a marker in each list, so that a destination
+//! that moves never has to look for cursors that point at it.
+//!
+//! This module knows nothing of paths, groups or prefixes.
+
+/// No slot.
+const NIL: u32 = u32::MAX;
+/// Slots from here are markers of cursors.
+const MARK: u32 = 1 << 31;
+/// The bit of a link's version that says: in the list of tombstones.
+const TOMB: u64 = 1 << 63;
+
+/// Place of one destination or marker: 16 octets.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// Version of the last change with the `TOMB` bit; 0: not linked.
+    version: u64,
+    prev: u32,
+    next: u32,
+}
+
+const UNLINKED: Link = Link {
+    version: 0,
+    prev: NIL,
+    next: NIL,
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    head: u32,
+    tail: u32,
+}
+
+/// A reader's place. Made by [`VersionList::cursor`]; give it back with [`VersionList::drop_cursor`].
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    live: u32,
+    tomb: u32,
+    /// All changes up to this version have been read.
+    version: u64,
+    /// Tombstones up to this version do not matter to this reader: it began with an empty table then.
+    base: u64,
+}
+
+impl Cursor {
+    /// All changes up to this version have been read.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Tombstones up to this version may go as far as this reader is concerned.
+    pub(crate) fn floor(&self) -> u64 {
+        self.version.max(self.base)
+    }
+}
+
+/// What a reader is told of one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Slot of the destination.
+    pub(crate) dest: u32,
+    /// Version of its last change.
+    pub(crate) version: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct VersionList {
+    links: Vec<Link>,
+    marks: Vec<Link>,
+    free_marks: Vec<u32>,
+    live: Ends,
+    tomb: Ends,
+    latest: u64,
+    tombstones: usize,
+}
+
+impl VersionList {
+    pub(crate) fn new() -> VersionList {
+        let none = Ends {
+            head: NIL,
+            tail: NIL,
+        };
+        VersionList {
+            links: Vec::new(),
+            marks: Vec::new(),
+            free_marks: Vec::new(),
+            live: none,
+            tomb: none,
+            latest: 0,
+            tombstones: 0,
+        }
+    }
+
+    /// Another list of the live destinations with the versions that they have here.
+    pub(crate) fn copy_live(&mut self) -> VersionList {
+        let mut copy = VersionList::new();
+        copy.links.resize(self.links.len(), UNLINKED);
+        let mut slot = self.live.head;
+        while slot != NIL {
+            let Link { version, next, .. } = *self.link(slot);
+            if slot & MARK == 0 {
+                copy.links[slot as usize].version = version;
+                let tail = copy.live.tail;
+                copy.insert_after(slot, tail, false);
+            }
+            slot = next;
+        }
+        copy.latest = self.latest;
+        copy
+    }
+
+    /// The version of the latest change.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest
+    }
+
+    /// Destinations without a best path that some reader may still have to hear of.
+    pub(crate) fn tombstones(&self) -> usize {
+        self.tombstones
+    }
+
+    /// Version of the last change of a destination; 0 if it is not in the list.
+    pub(crate) fn version(&self, dest: u32) -> u64 {
+        self.links
+            .get(dest as usize)
+            .map_or(0, |link| link.version & !TOMB)
+    }
+
+    /// True while the destination is in the list.
+    pub(crate) fn is_linked(&self, dest: u32) -> bool {
+        self.version(dest) != 0
+    }
+
+    fn link(&mut self, slot: u32) -> &mut Link {
+        if slot & MARK != 0 {
+            &mut self.marks[(slot & !MARK) as usize]
+        } else {
+            &mut self.links[slot as usize]
+        }
+    }
+
+    fn ends(&mut self, tomb: bool) -> &mut Ends {
+        if tomb { &mut self.tomb } else { &mut self.live }
+    }
+
+    fn unlink(&mut self, slot: u32, tomb: bool) {
+        let Link { prev, next, .. } = *self.link(slot);
+        if prev == NIL {
+            self.ends(tomb).head = next;
+        } else {
+            self.link(prev).next = next;
+        }
+        if next == NIL {
+            self.ends(tomb).tail = prev;
+        } else {
+            self.link(next).prev = prev;
+        }
+    }
+
+    /// Links a slot behind `prev`; NIL: at the head.
+    fn insert_after(&mut self, slot: u32, prev: u32, tomb: bool) {
+        let next = if prev == NIL {
+            self.ends(tomb).head
+        } else {
+            self.link(prev).next
+        };
+        let link = self.link(slot);
+        link.prev = prev;
+        link.next = next;
+        if prev == NIL {
+            self.ends(tomb).head = slot;
+        } else {
+            self.link(prev).next = slot;
+        }
+        if next == NIL {
+            self.ends(tomb).tail = slot;
+        } else {
+            self.link(next).prev = slot;
+        }
+    }
+
+    /// Moves a destination to the tail with a new version; `live`: it has a best path.
+    pub(crate) fn touch(&mut self, dest: u32, live: bool) {
+        debug_assert!(dest < MARK);
+        let index = dest as usize;
+        if index >= self.links.len() {
+            self.links.resize(index + 1, UNLINKED);
+        }
+        let old = self.links[index].version;
+        if old != 0 {
+            self.unlink(dest, old & TOMB != 0);
+            self.tombstones -= usize::from(old & TOMB != 0);
+        }
+        self.latest += 1;
+        self.links[index].version = self.latest | if live { 0 } else { TOMB };
+        self.tombstones += usize::from(!live);
+        let tail = self.ends(!live).tail;
+        self.insert_after(dest, tail, !live);
+    }
+
+    /// Takes the oldest tombstone out if its version is at most `floor`.
+    pub(crate) fn collect(&mut self, floor: u64) -> Option<u32> {
+        let mut slot = self.tomb.head;
+        while slot != NIL && slot & MARK != 0 {
+            slot = self.link(slot).next;
+        }
+        if slot == NIL || self.link(slot).version & !TOMB > floor {
+            return None;
+        }
+        self.unlink(slot, true);
+        *self.link(slot) = UNLINKED;
+        self.tombstones -= 1;
+        Some(slot)
+    }
+
+    fn new_mark(&mut self) -> u32 {
+        let index = self.free_marks.pop().unwrap_or_else(|| {
+            self.marks.push(UNLINKED);
+            u32::try_from(self.marks.len() - 1).expect("few cursors")
+        });
+        index | MARK
+    }
+
+    /// A cursor whose reader has an empty table: it will be given every live destination, then all changes.
+    pub(crate) fn cursor(&mut self) -> Cursor {
+        let mut cursor = Cursor {
+            live: self.new_mark(),
+            tomb: self.new_mark(),
+            version: 0,
+            base: 0,
+        };
+        self.place(&mut cursor);
+        cursor
+    }
+
+    fn place(&mut self, cursor: &mut Cursor) {
+        self.insert_after(cursor.live, NIL, false);
+        let tail = self.tomb.tail;
+        self.insert_after(cursor.tomb, tail, true);
+        cursor.version = 0;
+        cursor.base = self.latest;
+    }
+
+    /// Back to the start, for a reader that emptied its table or will compare it whole.
+    pub(crate) fn restart(&mut self, cursor: &mut Cursor) {
+        self.unlink(cursor.live, false);
+        self.unlink(cursor.tomb, true);
+        self.place(cursor);
+    }
+
+    /// Ends a cursor.
+    pub(crate) fn drop_cursor(&mut self, cursor: &Cursor) {
+        self.unlink(cursor.live, false);
+        self.unlink(cursor.tomb, true);
+        self.free_marks.push(cursor.live & !MARK);
+        self.free_marks.push(cursor.tomb & !MARK);
+    }
+
+    /// The first destination behind a marker.
+    fn behind(&mut self, mark: u32) -> Option<(u32, u64)> {
+        let mut slot = self.link(mark).next;
+        while slot != NIL && slot & MARK != 0 {
+            slot = self.link(slot).next;
+        }
+        (slot != NIL).then(|| (slot, self.link(slot).version & !TOMB))
+    }
+
+    /// True if there is something behind the cursor.
+    pub(crate) fn is_pending(&self, cursor: &Cursor) -> bool {
+        cursor.version < self.latest
+    }
+
+    /// The next change in version order, and the cursor behind it. `None`: the head of the list was reached.
+    pub(crate) fn next(&mut self, cursor: &mut Cursor) -> Option<Change> {
+        if !self.is_pending(cursor) {
+            return None;
+        }
+        let live = self.behind(cursor.live);
+        let tomb = self.behind(cursor.tomb);
+        let from_tomb = match (live, tomb) {
+            (None, None) => {
+                cursor.version = self.latest;
+                return None;
+            }
+            (Some(live), Some(tomb)) => tomb.1 < live.1,
+            (live, _) => live.is_none(),
+        };
+        let (dest, version) = if from_tomb { tomb } else { live }.expect("one of them is there");
+        let mark = if from_tomb { cursor.tomb } else { cursor.live };
+        self.unlink(mark, from_tomb);
+        self.insert_after(mark, dest, from_tomb);
+        cursor.version = version;
+        Some(Change { dest, version })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(list: &mut VersionList, cursor: &mut Cursor) -> Vec<u32> {
+        std::iter::from_fn(|| list.next(cursor).map(|change| change.dest)).collect()
+    }
+
+    #[test]
+    fn a_destination_that_flaps_is_read_once_and_in_the_order_of_changes() {
+        let mut list = VersionList::new();
+        let mut cursor = list.cursor();
+        for dest in [3, 1, 2, 1, 3] {
+            list.touch(dest, true);
+        }
+        assert_eq!(drain(&mut list, &mut cursor), [2, 1, 3]);
+        assert!(!list.is_pending(&cursor));
+        list.touch(2, false);
+        list.touch(1, true);
+        assert_eq!(drain(&mut list, &mut cursor), [2, 1]);
+        assert_eq!(cursor.version(), list.latest());
+    }
+
+    #[test]
+    fn tombstones_wait_for_the_slowest_reader_and_no_longer() {
+        let mut list = VersionList::new();
+        list.touch(0, true);
+        let (mut fast, mut slow) = (list.cursor(), list.cursor());
+        list.touch(0, false);
+        list.touch(1, false);
+        assert_eq!(drain(&mut list, &mut fast), [0, 1]);
+        assert_eq!(list.tombstones(), 2);
+        assert_eq!(list.next(&mut slow).map(|change| change.dest), Some(0));
+        assert_eq!(list.collect(slow.floor().min(fast.floor())), Some(0));
+        assert_eq!(list.collect(slow.floor().min(fast.floor())), None);
+        assert!(!list.is_linked(0));
+        assert_eq!(drain(&mut list, &mut slow), [1]);
+        assert_eq!(list.collect(slow.floor().min(fast.floor())), Some(1));
+        assert_eq!(list.tombstones(), 0);
+    }
+
+    #[test]
+    fn a_new_reader_gets_live_destinations_and_no_older_tombstones() {
+        let mut list = VersionList::new();
+        list.touch(0, true);
+        list.touch(1, false);
+        list.touch(2, true);
+        let mut cursor = list.cursor();
+        assert_eq!(cursor.floor(), 3, "the tombstone does not wait for it");
+        list.touch(0, false);
+        assert_eq!(drain(&mut list, &mut cursor), [2, 0]);
+        list.restart(&mut cursor);
+        assert_eq!(drain(&mut list, &mut cursor), [2]);
+        list.drop_cursor(&cursor);
+    }
+}
