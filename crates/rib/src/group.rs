@@ -1,0 +1,211 @@
+//! An export group: the receivers that are sent the same octets, and what the group last told them.
+//!
+//! A group owns its place in the version list, what it last put into its log for each destination, the log itself, and
+//! the snapshot stream for members that have just joined. Nothing in it is per member but a cursor in each log.
+//! Encoding is in `encode`, delivery in `delivery`, the snapshot walk in `snapshot`.
+//!
+//! What was last put into the log for a destination is kept in four octets ([`Last`]): the source, and whether the set
+//! of receivers that may not have the route is more than that source. It answers one question: may an excluded
+//! receiver still have the route in an older form?
+
+use wire::{Families, Family};
+
+use crate::ids::{ExportSettings, PeerId};
+use crate::log::Log;
+use crate::versions::{Cursor, VersionList};
+
+/// What was last put into the log for a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Last(u32);
+
+impl Last {
+    /// Nothing, or a withdrawal.
+    pub(crate) const NONE: Last = Last(u32::MAX);
+    const MULTI: u32 = 1 << 31;
+
+    /// A route that only its source may not have.
+    pub(crate) fn source(peer: PeerId) -> Last {
+        Last(peer.0)
+    }
+
+    /// A route that others than its source may not have either.
+    pub(crate) fn multi(peer: PeerId) -> Last {
+        Last(peer.0 | Self::MULTI)
+    }
+
+    /// True if some receiver may have a route.
+    pub(crate) fn is_some(self) -> bool {
+        self != Last::NONE
+    }
+
+    /// True if those who may not have `new` cannot have what was sent before: nothing was, or exactly they were left
+    /// out then. A route with several excluded receivers is never taken for equal to another.
+    pub(crate) fn is_covered_by(self, new: Last) -> bool {
+        self == Last::NONE || (self == new && self.0 & Self::MULTI == 0)
+    }
+
+    fn peer(self) -> Option<PeerId> {
+        self.is_some().then_some(PeerId(self.0 & !Self::MULTI))
+    }
+}
+
+/// Place of the cyclic walk over the slots of the table: laps and the next slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct WalkPlace {
+    pub(crate) lap: u32,
+    pub(crate) slot: u32,
+}
+
+impl WalkPlace {
+    /// The same slot a lap later: the end of a walk that begins here.
+    pub(crate) fn lap_later(self) -> WalkPlace {
+        WalkPlace {
+            lap: self.lap + 1,
+            slot: self.slot,
+        }
+    }
+}
+
+/// What a group has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GroupCounters {
+    /// Octets encoded, for the log and for snapshots. Independent of the number of members.
+    pub bytes_encoded: u64,
+    /// Messages encoded, for the log and for snapshots.
+    pub messages_encoded: u64,
+    /// Routes announced in those messages.
+    pub announced: u64,
+    /// Routes withdrawn in those messages.
+    pub withdrawn: u64,
+    /// Routes that did not fit into the largest message and were withdrawn instead.
+    pub too_large: u64,
+}
+
+impl GroupCounters {
+    /// Adds what another group has done.
+    pub(crate) fn add(&mut self, other: &GroupCounters) {
+        let GroupCounters {
+            bytes_encoded,
+            messages_encoded,
+            announced,
+            withdrawn,
+            too_large,
+        } = *other;
+        self.bytes_encoded += bytes_encoded;
+        self.messages_encoded += messages_encoded;
+        self.announced += announced;
+        self.withdrawn += withdrawn;
+        self.too_large += too_large;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// What shapes the octets: receivers with equal settings share the group.
+    pub(crate) settings: ExportSettings,
+    /// Place in the version list: everything before it was pulled into the log.
+    pub(crate) cursor: Cursor,
+    last: Vec<Last>,
+    pub(crate) log: Log,
+    pub(crate) members: Vec<PeerId>,
+    /// Messages of the snapshot walk, read by members that are in it.
+    pub(crate) snapshot: Log,
+    pub(crate) walk: WalkPlace,
+    /// Families that somebody in the walk wants.
+    pub(crate) walk_families: Families,
+    /// Members whose walk has not ended.
+    pub(crate) syncing: Vec<PeerId>,
+    /// Members whose End-of-RIB waits for a pull.
+    pub(crate) awaiting: Vec<PeerId>,
+    pub(crate) counters: GroupCounters,
+    advertised: [u32; 2],
+    /// Of those, how many came from each peer, which is not sent them back.
+    own: Vec<[u32; 2]>,
+}
+
+impl Group {
+    pub(crate) fn new(settings: ExportSettings, versions: &mut VersionList) -> Group {
+        Group {
+            settings,
+            cursor: versions.cursor(),
+            last: Vec::new(),
+            log: Log::default(),
+            members: Vec::new(),
+            snapshot: Log::default(),
+            walk: WalkPlace::default(),
+            walk_families: Families::EMPTY,
+            syncing: Vec::new(),
+            awaiting: Vec::new(),
+            counters: GroupCounters::default(),
+            advertised: [0; 2],
+            own: Vec::new(),
+        }
+    }
+
+    /// Tombstones up to this version may go as far as this group is concerned (engine rule 5).
+    pub(crate) fn floor(&self) -> u64 {
+        let pulled = self.cursor.floor();
+        self.log.oldest_version().unwrap_or(pulled).min(pulled)
+    }
+
+    /// What was last put into the log for a destination.
+    pub(crate) fn last(&self, dest: u32) -> Last {
+        self.last.get(dest as usize).copied().unwrap_or(Last::NONE)
+    }
+
+    /// Remembers what is put into the log for a destination.
+    pub(crate) fn set_last(&mut self, dest: u32, family: Family, new: Last) {
+        let index = dest as usize;
+        if index >= self.last.len() {
+            self.last.resize(index + 1, Last::NONE);
+        }
+        let old = std::mem::replace(&mut self.last[index], new);
+        if old.peer() == new.peer() {
+            return;
+        }
+        if let Some(peer) = old.peer() {
+            self.advertised[family.index()] -= 1;
+            self.own[peer.index()][family.index()] -= 1;
+        }
+        if let Some(peer) = new.peer() {
+            if self.own.len() <= peer.index() {
+                self.own.resize(peer.index() + 1, [0; 2]);
+            }
+            self.advertised[family.index()] += 1;
+            self.own[peer.index()][family.index()] += 1;
+        }
+    }
+
+    /// Routes of a family that a member has been sent or will be: all but its own.
+    pub(crate) fn advertised_to(&self, peer: PeerId, family: Family) -> u32 {
+        let own = self.own.get(peer.index()).copied().unwrap_or_default();
+        self.advertised[family.index()] - own[family.index()]
+    }
+
+    /// Octets that stand in the log and the snapshot for slow members.
+    pub(crate) fn retained(&self) -> usize {
+        self.log.retained() + self.snapshot.retained()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_with_several_excluded_receivers_is_never_equal() {
+        let (a, b) = (PeerId(2), PeerId(3));
+        assert!(Last::NONE.is_covered_by(Last::source(a)));
+        assert!(Last::NONE.is_covered_by(Last::multi(a)));
+        assert!(Last::source(a).is_covered_by(Last::source(a)));
+        assert!(!Last::source(a).is_covered_by(Last::source(b)));
+        assert!(!Last::source(a).is_covered_by(Last::multi(a)));
+        assert!(!Last::multi(a).is_covered_by(Last::multi(a)));
+        assert!(!Last::multi(a).is_covered_by(Last::source(a)));
+    }
+
+    #[test]
+    fn last_takes_four_octets_a_destination() {
+        assert_eq!(size_of::<Last>(), 4);
+    }
+}
