@@ -11,7 +11,6 @@
 mod block;
 mod decode;
 mod encode;
-mod message;
 mod mp;
 
 pub use block::{NlriBlock, NlriIter};
@@ -90,10 +89,6 @@ pub struct Unreach<'a> {
 }
 
 #[cfg(test)]
-mod damage;
-#[cfg(test)]
 mod properties;
-#[cfg(test)]
-mod reference;
 #[cfg(test)]
 mod vectors;

@@ -1,0 +1,219 @@
+//! What sources do to the table: paths come, are replaced and go, and the best path of their destination follows.
+//!
+//! Every change of a destination ends in `settle`: it decides what is best now, and moves the destination to the tail of
+//! the version lists whose readers have to know. Paths of a peer that went down are taken out wherever a destination is
+//! touched, and elsewhere by the walk in `work`.
+//!
+//! RFC 4271 section 9.1 (decision process), 3.1 and 9.2 (a route replaces its predecessor).
+
+use wire::{NextHop, Nlri};
+
+use crate::decide::{self, PathKey};
+use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
+use crate::rib::Rib;
+use crate::table::{NIL, Path};
+
+/// A destination before a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    /// Source slot, path identifier, attributes and next hop of the best path.
+    best: Option<(u32, u32, AttrId, NextHopId)>,
+    /// Whether other paths could share traffic with it.
+    has_others: bool,
+}
+
+impl Rib {
+    /// A source of routes came up: a peer, or our own routes. If it was up already, it is taken down first.
+    pub fn source_up(&mut self, peer: PeerId, info: SourceInfo) {
+        self.source_down(peer);
+        self.sources.up(peer, info);
+    }
+
+    /// A source went down: its paths go, in slices of [`Rib::work`]. It may come up again at once.
+    pub fn source_down(&mut self, peer: PeerId) {
+        self.sources.down(peer);
+    }
+
+    /// A route from a source that is up. `attrs` comes from [`Rib::intern`].
+    ///
+    /// It replaces what the source announced under the same prefix and path identifier, also if the verdict refuses it:
+    /// then nothing of the source is left for this prefix but, with `keep_rejected`, a path that is never used.
+    pub fn announce(
+        &mut self,
+        peer: PeerId,
+        nlri: Nlri,
+        attrs: AttrId,
+        next_hop: NextHop,
+        verdict: Result<(), RejectReason>,
+    ) {
+        let refusal = verdict.err();
+        if refusal.is_some() && !self.config.keep_rejected {
+            self.withdraw(peer, nlri);
+            return;
+        }
+        let Some(source) = self.sources.slot(peer) else {
+            debug_assert!(false, "announced by a source that is not up");
+            return;
+        };
+        let dest = self.table.find_or_insert(&nlri.prefix);
+        let before = self.before(dest);
+        let next_hop = self.next_hops.intern(next_hop);
+        self.attrs.retain(attrs);
+        self.prune(dest);
+        self.remove(dest, source, nlri.path_id);
+        let path = Path {
+            next: NIL,
+            source,
+            attrs,
+            next_hop,
+            path_id: nlri.path_id,
+            refusal,
+        };
+        self.table.add_path(dest, path);
+        let family = self.table.family(dest);
+        self.sources.count_in(source, family, refusal.is_none());
+        self.settle(dest, before);
+    }
+
+    /// A source takes a route back. Nothing happens if there is none.
+    pub fn withdraw(&mut self, peer: PeerId, nlri: Nlri) {
+        let (Some(source), Some(dest)) = (self.sources.slot(peer), self.table.find(&nlri.prefix))
+        else {
+            return;
+        };
+        let before = self.before(dest);
+        self.prune(dest);
+        self.remove(dest, source, nlri.path_id);
+        self.settle(dest, before);
+    }
+
+    /// What a destination is before a change.
+    pub(crate) fn before(&self, dest: u32) -> Before {
+        let best = self.table.best(dest).map(|(_, path)| signature(path));
+        let mut eligible = self
+            .table
+            .paths(dest)
+            .filter(|(_, path)| path.refusal.is_none());
+        Before {
+            best,
+            has_others: eligible.nth(1).is_some(),
+        }
+    }
+
+    /// Takes out one path of a source.
+    fn remove(&mut self, dest: u32, source: u32, path_id: u32) {
+        let mut previous = NIL;
+        let mut at = self.table.first(dest);
+        while at != NIL {
+            let path = self.table.path(at);
+            if path.source == source && path.path_id == path_id {
+                self.take_out(dest, previous, at);
+                return;
+            }
+            previous = at;
+            at = path.next;
+        }
+    }
+
+    /// Takes out the paths of all sources that went down. Gives how many there were.
+    pub(crate) fn prune(&mut self, dest: u32) -> usize {
+        let mut taken = 0;
+        if !self.sources.any_draining() {
+            return taken;
+        }
+        let mut previous = NIL;
+        let mut at = self.table.first(dest);
+        while at != NIL {
+            let path = self.table.path(at);
+            let next = path.next;
+            if self.sources.is_draining(path.source) {
+                self.take_out(dest, previous, at);
+                taken += 1;
+            } else {
+                previous = at;
+            }
+            at = next;
+        }
+        taken
+    }
+
+    fn take_out(&mut self, dest: u32, previous: u32, path: u32) {
+        let gone = self.table.remove_path(dest, previous, path);
+        self.attrs.release(gone.attrs);
+        self.next_hops.release(gone.next_hop);
+        let family = self.table.family(dest);
+        self.sources
+            .count_out(gone.source, family, gone.refusal.is_none());
+    }
+
+    /// Decides what is best after a change, and tells who has to know.
+    pub(crate) fn settle(&mut self, dest: u32, before: Before) {
+        let others = self.choose(dest);
+        let best = self.table.best(dest).map(|(_, path)| signature(path));
+        let is_new_best = best != before.best;
+        if is_new_best {
+            self.best.touch(dest, best.is_some());
+        }
+        if let Some(sets) = &mut self.sets
+            && (is_new_best || others || before.has_others)
+        {
+            sets.touch(dest, best.is_some());
+        }
+        if best.is_none() {
+            self.forget(dest);
+        }
+    }
+
+    /// Puts the best path first. True if there are other paths that may be used.
+    fn choose(&mut self, dest: u32) -> bool {
+        self.keys.clear();
+        self.candidates.clear();
+        for (index, path) in self.table.paths(dest) {
+            if path.refusal.is_none() {
+                self.candidates.push(index);
+            }
+        }
+        match *self.candidates {
+            [] => return false,
+            [only] => {
+                self.table.set_first(dest, only);
+                return false;
+            }
+            [..] => {}
+        }
+        for index in &self.candidates {
+            let key = self.routes().path_key(self.table.path(*index));
+            self.keys.push(key);
+        }
+        if let Some((winner, _)) = decide::choose(self.keys.iter().copied()) {
+            self.table.set_first(dest, self.candidates[winner]);
+        }
+        true
+    }
+
+    /// Forgets a destination that has no paths and that no reader still has to hear of.
+    pub(crate) fn forget(&mut self, dest: u32) {
+        let sets = self.sets.as_ref().is_some_and(|sets| sets.is_linked(dest));
+        if self.table.first(dest) == NIL && !sets && !self.best.is_linked(dest) {
+            self.table.remove(dest);
+        }
+    }
+}
+
+fn signature(path: &Path) -> (u32, u32, AttrId, NextHopId) {
+    (path.source, path.path_id, path.attrs, path.next_hop)
+}
+
+impl crate::encode::Routes<'_> {
+    /// What the ladder looks at.
+    pub(crate) fn path_key(&self, path: &Path) -> PathKey {
+        let source = self.sources.get(path.source);
+        PathKey::new(
+            self.attrs.key(path.attrs),
+            source.peer,
+            &source.info,
+            path.path_id,
+            0,
+        )
+    }
+}

@@ -1,0 +1,279 @@
+//! What receivers ask for: joining a group, reading from it, and the pulls that feed it.
+//!
+//! A group pulls what changed into its log at once when there is little to do, and at a tick under load, so that a
+//! burst is packed into few messages and each member is written to a few times only. It does not pull at all while
+//! every member of it is far behind: what waits in the version list costs nothing and compresses by itself.
+//!
+//! Engine rules 1, 6 and 8.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use wire::Family;
+
+use crate::encode;
+use crate::group::Group;
+use crate::ids::{ExportSettings, PeerId, ReceiverIdentity};
+use crate::member::{EndOfRib, Member, Output, Wake};
+use crate::rib::{ResetReason, Rib};
+
+/// Changes pulled by one call of [`Rib::flush`]: about 200 microseconds.
+const PULL: usize = 1024;
+/// Octets of log that are made ahead while no member has read everything.
+const LOG_AHEAD: usize = 256 * 1024;
+/// About what it costs to write to one member.
+const SEND_COST: Duration = Duration::from_micros(6);
+/// Part of the time that sends may take under load: one in so many.
+const SEND_SHARE: u32 = 4;
+/// The longest that a change waits for others.
+const LONGEST_TICK: Duration = Duration::from_millis(100);
+
+impl Rib {
+    /// A peer becomes a receiver, with an empty table: it will be sent all that its group sends, then End-of-RIB for
+    /// each of its families, then every change. If it is a receiver already, it leaves first.
+    ///
+    /// Peers with equal settings share one group: what they are sent is encoded once.
+    pub fn join(&mut self, peer: PeerId, settings: ExportSettings, identity: ReceiverIdentity) {
+        self.leave(peer);
+        let index = self.group_of(settings);
+        let latest = self.best.latest();
+        let Some(group) = &mut self.groups[index] else {
+            return;
+        };
+        let number = u32::try_from(index).expect("few groups");
+        let mut member = Member::join(peer, identity, number, group, latest);
+        if member.is_readable(group) {
+            member.wake = Wake::Queued;
+            self.ready.push_back(peer);
+        }
+        if self.members.len() <= peer.index() {
+            self.members.resize_with(peer.index() + 1, || None);
+        }
+        self.members[peer.index()] = Some(member);
+        self.member_count += 1;
+    }
+
+    /// The group with these settings, new if there is none.
+    fn group_of(&mut self, settings: ExportSettings) -> usize {
+        let same = |group: &Option<Group>| {
+            group
+                .as_ref()
+                .is_some_and(|group| group.settings == settings)
+        };
+        if let Some(index) = self.groups.iter().position(same) {
+            return index;
+        }
+        let free = self.groups.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.groups.push(None);
+            self.groups.len() - 1
+        });
+        self.groups[index] = Some(Group::new(settings, &mut self.best));
+        index
+    }
+
+    /// A peer stops being a receiver. Nothing happens if it is none.
+    pub fn leave(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get_mut(peer.index()).and_then(Option::take) else {
+            return;
+        };
+        self.member_count -= 1;
+        if member.wake == Wake::Queued {
+            self.ready.retain(|other| *other != peer);
+        }
+        let slot = &mut self.groups[member.group as usize];
+        let Some(group) = slot else { return };
+        member.leave(peer, group);
+        // The last one puts out the light: who comes next finds a new group, whose pull is the snapshot (rule 8).
+        if group.members.is_empty() {
+            self.past.add(&group.counters);
+            self.best.drop_cursor(&group.cursor);
+            *slot = None;
+        }
+    }
+
+    /// The peer asks for all routes of a family again (RFC 2918).
+    ///
+    /// It is what a join does: a walk over what the group last sent, while changes go on to come by the log. What the
+    /// walk says was true when its message was made, and is written before the log can say something newer; what the
+    /// peer must not have was withdrawn by the log when it became so. Hence the walk needs no withdrawals.
+    pub fn refresh(&mut self, peer: PeerId, family: Family) {
+        let Some(member) = self.members.get_mut(peer.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(group) = &mut self.groups[member.group as usize] else {
+            return;
+        };
+        if group.settings.families.contains(family) {
+            member.start_walk(peer, group, [family].into_iter().collect());
+        }
+    }
+
+    /// The time that a full pull pays for: four times what it takes to write to all members, at most 100 ms.
+    fn tick(&self) -> Duration {
+        let members = u32::try_from(self.member_count).unwrap_or(u32::MAX);
+        SEND_COST
+            .checked_mul(members.saturating_mul(SEND_SHARE))
+            .map_or(LONGEST_TICK, |tick| tick.min(LONGEST_TICK))
+    }
+
+    fn is_pullable(&self, group: &Group) -> bool {
+        self.best.is_pending(&group.cursor)
+            && (group.log.has_reader_at_tail() || group.log.retained() < LOG_AHEAD)
+    }
+
+    fn is_pull_wanted(&self) -> bool {
+        let mut groups = self.groups.iter().flatten();
+        groups.any(|group| self.is_pullable(group))
+    }
+
+    /// When [`Rib::flush`] has something to do next; `None` while there is nothing to pull. May be in the past. Ask
+    /// again after changes and after [`Rib::fill`], and flush once after changes before asking.
+    #[must_use]
+    pub fn next_flush(&self) -> Option<Instant> {
+        let last = self.last_flush?;
+        self.is_pull_wanted().then(|| last + self.tick())
+    }
+
+    /// Pulls a slice of what changed into the logs of the groups, if it is time to. True: call again at once.
+    ///
+    /// It is time when the last pull is a tick ago: at once when there was nothing to do, up to 100 ms later under load.
+    pub fn flush(&mut self, now: Instant) -> bool {
+        let due = self.last_flush.is_none_or(|last| now >= last + self.tick());
+        if !(due || self.is_flushing) || !self.is_pull_wanted() {
+            self.last_flush.get_or_insert(now);
+            self.is_flushing &= self.is_pull_wanted();
+            return self.is_flushing;
+        }
+        let mut budget = PULL;
+        for _ in 0..self.groups.len() {
+            let index = self.next_group % self.groups.len();
+            budget = budget.saturating_sub(self.pull_group(index, budget));
+            if budget == 0 {
+                break;
+            }
+            self.next_group = index + 1;
+        }
+        self.collect_tombstones();
+        self.is_flushing = self.is_pull_wanted();
+        if !self.is_flushing {
+            self.last_flush = Some(now);
+        }
+        self.is_flushing
+    }
+
+    /// Pulls up to `budget` changes into the log of one group. Gives how many there were.
+    fn pull_group(&mut self, index: usize, budget: usize) -> usize {
+        let Some(mut group) = self.groups[index].take() else {
+            return 0;
+        };
+        let mut taken = 0;
+        if self.is_pullable(&group) {
+            let routes = encode::Routes {
+                table: &self.table,
+                sources: &self.sources,
+                attrs: &self.attrs,
+                next_hops: &self.next_hops,
+            };
+            let scratch = &mut self.scratch;
+            taken = encode::pull(&mut group, &mut self.best, routes, scratch, budget);
+            self.reached_version(&mut group);
+            self.announce_readable(&group);
+        }
+        self.groups[index] = Some(group);
+        self.limit_log(index);
+        taken
+    }
+
+    /// Members whose End-of-RIB waited for this pull get it behind what the pull wrote.
+    fn reached_version(&mut self, group: &mut Group) {
+        let pulled = group.cursor.version();
+        let tail = group.log.tail();
+        let members = &mut self.members;
+        group.awaiting.retain(|peer| {
+            let Some(member) = &mut members[peer.index()] else {
+                return false;
+            };
+            match member.end_of_rib {
+                EndOfRib::AwaitsPull { version } if version > pulled => true,
+                EndOfRib::AwaitsPull { .. } => {
+                    member.end_of_rib = EndOfRib::At(tail);
+                    false
+                }
+                EndOfRib::At(_) | EndOfRib::Sent => false,
+            }
+        });
+    }
+
+    /// Resets members that keep more of the log than its limit.
+    fn limit_log(&mut self, index: usize) {
+        let limit = self.config.log_limit;
+        while self.groups[index]
+            .as_ref()
+            .is_some_and(|group| group.log.retained() > limit)
+        {
+            if self.evict_oldest(index, ResetReason::LogLimit) == 0 {
+                break;
+            }
+        }
+    }
+
+    /// True if [`Rib::fill`] has something for the peer.
+    #[must_use]
+    pub fn readable(&self, peer: PeerId) -> bool {
+        let member = self.members.get(peer.index()).and_then(Option::as_ref);
+        member.is_some_and(|member| {
+            let group = self.groups[member.group as usize].as_ref();
+            group.is_some_and(|group| member.is_readable(group))
+        })
+    }
+
+    /// Hands out messages for a peer as slices of shared octets, cut between messages: about `max_bytes`, at least one
+    /// message if there is one. What was handed out counts as sent.
+    ///
+    /// Go on until nothing comes; from then on [`Rib::poll_ready`] tells when there is more.
+    pub fn fill(&mut self, peer: PeerId, slices: &mut Vec<Bytes>, max_bytes: usize) {
+        let Some(member) = self.members.get_mut(peer.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(group) = &mut self.groups[member.group as usize] else {
+            return;
+        };
+        let mut out = Output {
+            slices,
+            size: 0,
+            max: max_bytes,
+        };
+        member.fill(peer, group, &mut out);
+        self.delivered_bytes += out.size as u64;
+        if member.wake == Wake::Told && !member.is_readable(group) {
+            member.wake = Wake::Idle;
+        }
+    }
+
+    /// The next peer that has something to read, after it had read everything. It is named once: whoever writes to it
+    /// goes on with [`Rib::fill`] until nothing comes.
+    pub fn poll_ready(&mut self) -> Option<PeerId> {
+        while let Some(peer) = self.ready.pop_front() {
+            let readable = self.readable(peer);
+            let member = self.members.get_mut(peer.index());
+            if let Some(member) = member.and_then(Option::as_mut) {
+                member.wake = if readable { Wake::Told } else { Wake::Idle };
+            }
+            if readable {
+                return Some(peer);
+            }
+        }
+        None
+    }
+
+    /// The next peer that must be reset with Cease, Out of Resources. It has left its group already.
+    pub fn poll_reset(&mut self) -> Option<(PeerId, ResetReason)> {
+        self.resets.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod counterexamples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,384 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use wire::{Community, Family, NextHop, Prefix};
+
+use crate::testing::{Bench, Seen, address, block, config, plain, prefix};
+use crate::*;
+
+/// Announced prefixes of the messages, and how many messages there were.
+fn announced(seen: &[Seen]) -> (usize, usize) {
+    let sizes = seen.iter().filter_map(|seen| match seen {
+        Seen::Announce(prefixes) => Some(prefixes.len()),
+        Seen::Withdraw(_) | Seen::EndOfRib(_) => None,
+    });
+    (sizes.clone().sum(), sizes.count())
+}
+
+/// Octets encoded for so many members, with announcements, replacements and withdrawals of 3 sources.
+fn encoded(members: u32) -> (u64, Bench) {
+    let mut bench = Bench::new(config());
+    for n in 0..members {
+        bench.up(2 + n, PeerKind::IbgpClient);
+    }
+    bench.settle();
+    for n in 0..600 {
+        let from = if n % 3 == 0 {
+            PeerId::LOCAL
+        } else {
+            PeerId(2 + n % 2)
+        };
+        let hop = NextHop::V4(address(from));
+        bench.announce(from, block(n), &plain(&[65001, 1 + n % 7]), hop);
+    }
+    bench.settle();
+    for n in 0..300 {
+        if n % 2 == 0 {
+            bench.withdraw(PeerId(2 + n % 2), block(n));
+        } else {
+            bench.route(PeerId(2), block(n), &plain(&[65009]));
+        }
+    }
+    bench.settle();
+    (bench.rib.stats().totals.bytes_encoded, bench)
+}
+
+#[test]
+fn as_many_octets_are_encoded_for_500_members_as_for_2() {
+    let (two, few) = encoded(2);
+    let (five_hundred, many) = encoded(500);
+    assert!(two > 3_000);
+    assert_eq!(two, five_hundred);
+    let group = many.rib.group_counters(PeerId(400)).unwrap();
+    assert_eq!(group.bytes_encoded, five_hundred);
+    let (few, many) = (few.rib.stats(), many.rib.stats());
+    assert_eq!(few.totals.messages_encoded, many.totals.messages_encoded);
+    assert!(
+        many.delivered_bytes > 400 * five_hundred,
+        "and all of them were written to all"
+    );
+}
+
+#[test]
+fn routes_with_equal_attributes_share_messages_and_withdrawals_pack_across_sources() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    let c = bench.up(4, PeerKind::IbgpClient);
+    bench.settle();
+    bench.forget_seen();
+    for n in 0..500 {
+        bench.route(a, block(n), &plain(&[65001]));
+        bench.route(b, block(1000 + n), &plain(&[65001]));
+        bench.route(
+            a,
+            Prefix::new(crate::testing::v6(PeerId(9)).into(), 128 - (n % 9) as u8)
+                .unwrap()
+                .trunc(),
+            &plain(&[65001]),
+        );
+    }
+    bench.settle();
+    let (routes, messages) = announced(&bench.seen(c));
+    assert_eq!((routes, messages), (1000 + 9, 3));
+    for n in 0..500 {
+        bench.withdraw(a, block(n));
+        bench.withdraw(b, block(1000 + n));
+    }
+    bench.settle();
+    let seen = bench.seen(c);
+    assert_eq!(
+        seen.len(),
+        1,
+        "one message withdraws what two peers had announced"
+    );
+    assert_eq!(bench.holds(c).len(), 9);
+}
+
+#[test]
+fn end_of_rib_comes_once_for_each_family_and_behind_all_that_was_there() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    bench.pull();
+    bench.read_all(a);
+    let none: Vec<Seen> = Family::ALL.map(Seen::EndOfRib).into();
+    assert_eq!(bench.seen(a), none, "also of an empty table");
+    for n in 0..3000 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n % 50]));
+    }
+    bench.settle();
+    // A pull is pending while B joins: B hears of it before End-of-RIB, too.
+    bench.route(a, block(5000), &plain(&[65001]));
+    let b = bench.up(3, PeerKind::IbgpClient);
+    bench.settle();
+    let seen = bench.seen(b);
+    let (routes, _) = announced(&seen);
+    assert_eq!(routes, 3001);
+    assert_eq!(seen[seen.len() - 2..], none[..]);
+    // The first of a group needs no walk, and the same order.
+    let c = bench.up(4, PeerKind::Ebgp);
+    bench.settle();
+    let seen = bench.seen(c);
+    assert_eq!(announced(&seen).0, 3001);
+    assert_eq!(seen[seen.len() - 2..], none[..]);
+    bench.rib.refresh(b, Family::Ipv4Unicast);
+    bench.route(a, block(6000), &plain(&[65001]));
+    bench.settle();
+    for peer in [a, b, c] {
+        assert_eq!(bench.peers[&peer].end_of_rib, [1, 1]);
+    }
+}
+
+#[test]
+fn a_refresh_sends_the_whole_family_again_and_nothing_else() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    let c = bench.up(4, PeerKind::IbgpClient);
+    for n in 0..100 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.route(b, block(200), &plain(&[65001]));
+    bench.route(a, prefix("2001:db8:1::/48"), &plain(&[65001]));
+    bench.settle();
+    bench.forget_seen();
+    bench.rib.refresh(b, Family::Ipv4Unicast);
+    bench.settle();
+    let seen = bench.seen(b);
+    assert_eq!(announced(&seen), (100, 100));
+    assert_eq!(
+        (bench.seen(a), bench.seen(c)),
+        (vec![], vec![]),
+        "nobody else gets it"
+    );
+    bench.rib.refresh(b, Family::Ipv6Unicast);
+    bench.settle();
+    assert_eq!(announced(&bench.seen(b)), (1, 1));
+}
+
+#[test]
+fn attributes_that_outgrow_the_message_withdraw_the_route() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    let b = bench.up(3, PeerKind::IbgpClient);
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.settle();
+    assert_eq!(bench.holds(b), [block(1)]);
+    let many: Vec<Community> = (0..1010).map(Community).collect();
+    let mut attrs = plain(&[65001]);
+    bench.route(a, block(1), attrs.set_communities(&many));
+    bench.route(a, block(2), &plain(&[65001]));
+    bench.settle();
+    assert_eq!(bench.holds(b), [block(2)]);
+    assert_eq!(bench.rib.stats().totals.too_large, 1);
+    let c = bench.up(4, PeerKind::IbgpClient);
+    bench.settle();
+    assert_eq!(bench.holds(c), [block(2)], "nor does a snapshot have it");
+}
+
+#[test]
+fn who_falls_off_the_log_is_reset_and_nobody_else() {
+    let mut bench = Bench::new(RibConfig {
+        log_limit: 20_000,
+        ..config()
+    });
+    let (a, slow) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    let fast = bench.up(4, PeerKind::IbgpClient);
+    bench.settle();
+    let mut reset = None;
+    for n in 0..1000 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+        bench.pull();
+        bench.read_all(fast);
+        bench.read_all(a);
+        assert!(bench.rib.stats().log_bytes < 21_000);
+        reset = reset.or(bench.rib.poll_reset());
+    }
+    assert_eq!(reset, Some((slow, ResetReason::LogLimit)));
+    assert_eq!(bench.rib.poll_reset(), None);
+    assert!(!bench.rib.readable(slow));
+    assert_eq!(bench.holds(fast).len(), 1000);
+    assert_eq!(bench.rib.stats().members, 2);
+}
+
+#[test]
+fn a_group_whose_members_all_read_slowly_is_not_pulled_for() {
+    let mut bench = Bench::new(RibConfig {
+        log_limit: 2 << 20,
+        ..config()
+    });
+    let a = bench.up(2, PeerKind::IbgpClient);
+    let only = bench.up(3, PeerKind::Ebgp);
+    bench.settle();
+    for n in 0..60_000 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.pull();
+    let kept = bench.rib.stats().log_bytes;
+    assert!(kept < 900_000, "{kept}");
+    bench.settle();
+    assert_eq!(bench.rib.poll_reset(), None);
+    assert_eq!(bench.holds(only).len(), 60_000);
+}
+
+#[test]
+fn too_many_tombstones_reset_who_keeps_them() {
+    let mut bench = Bench::new(RibConfig {
+        tombstone_limit: 50,
+        ..config()
+    });
+    let (a, slow) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    let fast = bench.up(4, PeerKind::IbgpClient);
+    bench.settle();
+    for n in 0..200 {
+        bench.route(a, block(n), &plain(&[65001]));
+        bench.pull();
+        bench.withdraw(a, block(n));
+        bench.pull();
+        bench.read_all(a);
+        bench.read_all(fast);
+        assert!(bench.rib.stats().tombstones <= 51);
+    }
+    assert_eq!(
+        bench.rib.poll_reset(),
+        Some((slow, ResetReason::TombstoneLimit))
+    );
+    bench.settle();
+    assert_eq!(bench.rib.stats().tombstones, 0);
+    assert_eq!(bench.rib.stats().destinations, 0);
+    assert_eq!(bench.rib.poll_reset(), None);
+}
+
+#[test]
+fn a_slow_joiner_holds_up_nobody_and_keeps_little() {
+    let mut bench = Bench::new(RibConfig {
+        log_limit: 64 << 20,
+        ..config()
+    });
+    let a = bench.up(2, PeerKind::IbgpClient);
+    for n in 0..40_000 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.settle();
+    let slow = bench.up(3, PeerKind::IbgpClient);
+    let fast = bench.up(4, PeerKind::IbgpClient);
+    bench.read(slow, 100);
+    for _ in 0..10_000 {
+        bench.rib.work(256);
+        bench.read_all(fast);
+        assert!(bench.rib.stats().log_bytes < 1_300_000);
+        if bench.peers[&fast].end_of_rib == [1, 1] {
+            break;
+        }
+    }
+    assert_eq!(bench.holds(fast).len(), 40_000);
+    bench.settle();
+    assert_eq!(bench.holds(slow).len(), 40_000);
+    assert_eq!(bench.peers[&slow].end_of_rib, [1, 1]);
+}
+
+#[test]
+fn the_first_change_goes_out_at_once_and_a_burst_waits_for_its_tick() {
+    let mut bench = Bench::new(config());
+    for n in 0..500 {
+        bench.up(2 + n, PeerKind::IbgpClient);
+    }
+    bench.settle();
+    assert_eq!(bench.rib.next_flush(), None);
+    bench.now += Duration::from_secs(1);
+    let now = bench.now;
+    bench.route(PeerId(2), block(1), &plain(&[65001]));
+    assert!(bench.rib.next_flush().is_some_and(|at| at <= now));
+    assert!(!bench.rib.flush(now));
+    assert!(bench.rib.readable(PeerId(3)), "at once");
+    bench.route(PeerId(2), block(2), &plain(&[65001]));
+    let at = bench.rib.next_flush().unwrap();
+    assert_eq!(at - now, Duration::from_millis(12), "4 x 500 x 6 us");
+    bench.rib.flush(now + Duration::from_millis(11));
+    assert_eq!(bench.rib.next_flush(), Some(at));
+    bench.rib.flush(at);
+    assert_eq!(bench.rib.next_flush(), None);
+}
+
+#[test]
+fn slices_are_shared_and_cut_between_messages() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    let c = bench.up(4, PeerKind::IbgpClient);
+    bench.settle();
+    for n in 0..100 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.pull();
+    assert_eq!(bench.rib.poll_ready(), Some(a));
+    assert_eq!(bench.rib.poll_ready(), Some(b));
+    let (mut to_b, mut to_c): (Vec<Bytes>, Vec<Bytes>) = (Vec::new(), Vec::new());
+    bench.rib.fill(b, &mut to_b, 1 << 20);
+    bench.rib.fill(c, &mut to_c, 1 << 20);
+    assert_eq!(to_b.len(), 1, "100 messages in one slice");
+    assert_eq!(to_b[0].as_ptr(), to_c[0].as_ptr(), "of the same memory");
+    bench.rib.fill(a, &mut to_b, 1 << 20);
+    assert_eq!(to_b.len(), 1, "nothing goes back to the source");
+    for n in 0..100 {
+        bench.route(a, block(n), &plain(&[65002, 1 + n]));
+    }
+    bench.pull();
+    while bench.read(b, 500) {}
+    assert_eq!(bench.holds(b).len(), 100);
+    assert_eq!(bench.rib.poll_ready(), Some(c), "it was not told before");
+    assert_eq!(bench.rib.poll_ready(), Some(a));
+    assert_eq!(bench.rib.poll_ready(), None);
+}
+
+#[test]
+fn counts_tell_received_accepted_and_advertised() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::Ebgp),
+    );
+    for n in 0..10 {
+        bench.route(a, block(n), &plain(&[65001]));
+    }
+    bench.route(b, prefix("2001:db8:1::/48"), &plain(&[65001]));
+    let hop = NextHop::V4(address(a));
+    bench.announce_as(a, block(20), &plain(&[1]), hop, Err(RejectReason::AsLoop));
+    bench.announce_as(a, block(0), &plain(&[1]), hop, Err(RejectReason::AsLoop));
+    bench.settle();
+    let of_a = bench.rib.path_counts(a);
+    assert_eq!(
+        of_a[0],
+        PathCounts {
+            received: 11,
+            accepted: 9
+        }
+    );
+    assert_eq!(
+        bench.rib.path_counts(b)[1],
+        PathCounts {
+            received: 1,
+            accepted: 1
+        }
+    );
+    assert_eq!(bench.rib.advertised_counts(a), [0, 1]);
+    assert_eq!(bench.rib.advertised_counts(b), [9, 0]);
+    bench.down(a);
+    bench.settle();
+    assert_eq!(bench.rib.path_counts(a), [PathCounts::default(); 2]);
+    assert_eq!(bench.rib.advertised_counts(b), [0, 0]);
+    assert_eq!(bench.rib.stats().paths, 1);
+    assert_eq!(bench.rib.stats().attribute_sets, 1);
+}

@@ -1,0 +1,251 @@
+//! The table of one shard and everything that reads it, as one value.
+//!
+//! What happens to it is spread over the modules by who asks: `apply` (sources), `export` (receivers), `work` (sliced
+//! walks), `consumer` (kernel, watches) and `query` (listings).
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+use wire::{Asn, AttrView, NextHop};
+
+use crate::check::{self, LocalIdentity};
+use crate::consumer::Consumer;
+use crate::decide::PathKey;
+use crate::encode::{Routes, Scratch};
+use crate::group::{Group, GroupCounters, WalkPlace};
+use crate::ids::{AttrId, PeerId, RejectReason};
+use crate::member::Member;
+use crate::pool::{AttrPool, NextHopPool};
+use crate::source::Sources;
+use crate::table::Table;
+use crate::versions::VersionList;
+
+/// What a table is told once.
+#[derive(Debug, Clone)]
+pub struct RibConfig {
+    /// Our BGP Identifier.
+    pub router_id: Ipv4Addr,
+    /// Our cluster id; the router id where none is configured (RFC 4456 section 7).
+    pub cluster_id: Ipv4Addr,
+    /// Our AS.
+    pub local_as: Asn,
+    /// Octets that an export group keeps for members that read slowly. Who needs older ones is reset.
+    pub log_limit: usize,
+    /// Withdrawn destinations that are kept for readers that have not seen the withdrawal. Beyond it the reader that is
+    /// furthest behind is reset, or told of a gap.
+    pub tombstone_limit: usize,
+    /// Paths of different neighbouring ASes may share traffic.
+    pub multipath_relax: bool,
+    /// Keep paths that were rejected, for the listing of what a peer sent.
+    pub keep_rejected: bool,
+    /// Keys the hashes. Peers must not know it.
+    pub seed: u64,
+}
+
+/// Why a receiver must be reset, with Cease subcode 8, Out of Resources (RFC 4486).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetReason {
+    /// It reads so slowly that what it has not read exceeds the limit of the log.
+    LogLimit,
+    /// It reads so slowly that too many withdrawn destinations are kept for it.
+    TombstoneLimit,
+}
+
+impl fmt::Display for ResetReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ResetReason::LogLimit => {
+                "it reads too slowly: what it has not read yet exceeds the limit of the export log"
+            }
+            ResetReason::TombstoneLimit => {
+                "it reads too slowly: too many withdrawn routes wait for it"
+            }
+        })
+    }
+}
+
+/// Sizes and counters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Destinations in the table, withdrawn ones that wait for readers included.
+    pub destinations: usize,
+    /// Paths, rejected ones included.
+    pub paths: usize,
+    /// Withdrawn destinations that wait for readers.
+    pub tombstones: usize,
+    /// Different attribute sets.
+    pub attribute_sets: usize,
+    /// Octets of attribute sets, keys and index included.
+    pub attribute_bytes: usize,
+    /// Octets of logs that wait for slow members.
+    pub log_bytes: usize,
+    /// Members of all groups.
+    pub members: usize,
+    /// Number of export groups.
+    pub groups: usize,
+    /// Sums over all groups that ever were.
+    pub totals: GroupCounters,
+    /// Octets handed out to writers.
+    pub delivered_bytes: u64,
+    /// Members that were reset because they read too slowly.
+    pub resets: u64,
+}
+
+/// One shard: tables, export groups and consumers.
+///
+/// Nothing here blocks or reads a clock. After changes, call [`Rib::flush`], then hand out what [`Rib::poll_ready`]
+/// names, and call [`Rib::work`] until it says that nothing is left.
+pub struct Rib {
+    pub(crate) config: RibConfig,
+    pub(crate) attrs: AttrPool,
+    pub(crate) next_hops: NextHopPool,
+    pub(crate) table: Table,
+    pub(crate) sources: Sources,
+    /// Changes of the best path, for export groups; for consumers while nobody needs `sets`.
+    pub(crate) best: VersionList,
+    /// Changes of the best path or of those that share traffic with it. From the first consumer on.
+    pub(crate) sets: Option<VersionList>,
+    pub(crate) consumers: Vec<Option<Consumer>>,
+    pub(crate) groups: Vec<Option<Group>>,
+    /// By `PeerId`.
+    pub(crate) members: Vec<Option<Member>>,
+    pub(crate) member_count: usize,
+    pub(crate) ready: VecDeque<PeerId>,
+    pub(crate) resets: VecDeque<(PeerId, ResetReason)>,
+    /// The walk that takes out the paths of peers that went down.
+    pub(crate) drain: WalkPlace,
+    /// End of the last full pull.
+    pub(crate) last_flush: Option<Instant>,
+    /// A pull was cut into slices and goes on at once.
+    pub(crate) is_flushing: bool,
+    /// The group whose turn it is.
+    pub(crate) next_group: usize,
+    pub(crate) scratch: Scratch,
+    pub(crate) keys: Vec<PathKey>,
+    pub(crate) candidates: Vec<u32>,
+    pub(crate) chosen: Vec<usize>,
+    /// Counters of groups that are gone.
+    pub(crate) past: GroupCounters,
+    pub(crate) delivered_bytes: u64,
+    pub(crate) reset_count: u64,
+}
+
+impl fmt::Debug for Rib {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rib").field("stats", &self.stats()).finish()
+    }
+}
+
+impl Rib {
+    /// An empty table. Sources of local routes come up like any other, with [`Rib::source_up`].
+    #[must_use]
+    pub fn new(config: RibConfig) -> Rib {
+        let seed = config.seed;
+        Rib {
+            config,
+            attrs: AttrPool::new(seed),
+            next_hops: NextHopPool::new(seed),
+            table: Table::new(seed),
+            sources: Sources::default(),
+            best: VersionList::new(),
+            sets: None,
+            consumers: Vec::new(),
+            groups: Vec::new(),
+            members: Vec::new(),
+            member_count: 0,
+            ready: VecDeque::new(),
+            resets: VecDeque::new(),
+            drain: WalkPlace::default(),
+            last_flush: None,
+            is_flushing: false,
+            next_group: 0,
+            scratch: Scratch::default(),
+            keys: Vec::new(),
+            candidates: Vec::new(),
+            chosen: Vec::new(),
+            past: GroupCounters::default(),
+            delivered_bytes: 0,
+            reset_count: 0,
+        }
+    }
+
+    /// What the table was told at its start.
+    #[must_use]
+    pub fn config(&self) -> &RibConfig {
+        &self.config
+    }
+
+    /// Decides whether the routes of an UPDATE from this peer may be used; import policy is asked elsewhere.
+    ///
+    /// # Errors
+    /// The first reason that speaks against them: a loop, a wrong first AS, a next hop that cannot be.
+    pub fn check(
+        &self,
+        peer: PeerId,
+        attrs: AttrView<'_>,
+        next_hop: &NextHop,
+    ) -> Result<(), RejectReason> {
+        let local = LocalIdentity {
+            local_as: self.config.local_as,
+            router_id: self.config.router_id,
+            cluster_id: self.config.cluster_id,
+        };
+        match self.sources.of(peer) {
+            Some(source) => check::check(&source.info, &local, attrs, next_hop),
+            None => Ok(()),
+        }
+    }
+
+    /// The id of these attributes, with one reference: give it back with [`Rib::release`]. One call per UPDATE.
+    pub fn intern(&mut self, attrs: AttrView<'_>) -> AttrId {
+        self.attrs.intern(attrs)
+    }
+
+    /// Gives the reference of [`Rib::intern`] back. Paths that use the attributes keep them.
+    pub fn release(&mut self, attrs: AttrId) {
+        self.attrs.release(attrs);
+    }
+
+    /// Sizes and counters, in time that depends on the number of groups only.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut totals = self.past;
+        let groups = || self.groups.iter().flatten();
+        for group in groups() {
+            totals.add(&group.counters);
+        }
+        Stats {
+            destinations: self.table.len(),
+            paths: self.table.path_count(),
+            tombstones: self.best.tombstones(),
+            attribute_sets: self.attrs.len(),
+            attribute_bytes: self.attrs.bytes_used(),
+            log_bytes: groups().map(Group::retained).sum(),
+            members: self.member_count,
+            groups: groups().count(),
+            totals,
+            delivered_bytes: self.delivered_bytes,
+            resets: self.reset_count,
+        }
+    }
+
+    /// Counters of the export group that a peer is in.
+    #[must_use]
+    pub fn group_counters(&self, peer: PeerId) -> Option<GroupCounters> {
+        let member = self.members.get(peer.index())?.as_ref()?;
+        self.groups[member.group as usize]
+            .as_ref()
+            .map(|group| group.counters)
+    }
+
+    pub(crate) fn routes(&self) -> Routes<'_> {
+        Routes {
+            table: &self.table,
+            sources: &self.sources,
+            attrs: &self.attrs,
+            next_hops: &self.next_hops,
+        }
+    }
+}

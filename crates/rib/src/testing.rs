@@ -1,0 +1,369 @@
+//! A table with peers whose receiving side is played by a decoder, for the tests of this crate.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use wire::{
+    Asn, AttrBuilder, AttrView, Community, DecodeContext, DecodeScratch, EncodeContext, Families,
+    Family, NextHop, Nlri, Origin, Prefix,
+};
+
+use crate::*;
+
+pub(crate) const LOCAL_AS: Asn = Asn(64512);
+pub(crate) const ROUTER_ID: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// A route as a receiver holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) attrs: Vec<u8>,
+    pub(crate) next_hop: NextHop,
+}
+
+/// A message as a receiver sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Announce(Vec<Prefix>),
+    Withdraw(Vec<Prefix>),
+    EndOfRib(Family),
+}
+
+/// The far end of a session.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) kind: PeerKind,
+    pub(crate) table: BTreeMap<Prefix, Held>,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) end_of_rib: [u32; 2],
+}
+
+/// A table and its peers.
+pub(crate) struct Bench {
+    pub(crate) rib: Rib,
+    pub(crate) now: Instant,
+    pub(crate) peers: BTreeMap<PeerId, Peer>,
+    pub(crate) export: Arc<policy::Export>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant can only come from the clock; the tests only ever add to it"
+)]
+fn beginning() -> Instant {
+    Instant::now()
+}
+
+pub(crate) fn config() -> RibConfig {
+    RibConfig {
+        router_id: ROUTER_ID,
+        cluster_id: ROUTER_ID,
+        local_as: LOCAL_AS,
+        log_limit: 1 << 20,
+        tombstone_limit: 100_000,
+        multipath_relax: true,
+        keep_rejected: true,
+        seed: 7,
+    }
+}
+
+pub(crate) fn prefix(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+/// The n-th /24 of 10.0.0.0/8 and beyond.
+pub(crate) fn block(n: u32) -> Prefix {
+    let address = Ipv4Addr::from((10 << 24) + (n << 8));
+    Prefix::new(IpAddr::V4(address), 24).unwrap()
+}
+
+pub(crate) fn address(peer: PeerId) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(192, 168, 0, 0)) + peer.0)
+}
+
+pub(crate) fn router_id(peer: PeerId) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(1, 0, 0, 0)) + peer.0)
+}
+
+pub(crate) fn v6(peer: PeerId) -> Ipv6Addr {
+    Ipv6Addr::from((0x2001_0db8 << 96) | u128::from(peer.0))
+}
+
+pub(crate) fn source(peer: PeerId, kind: SourceKind) -> SourceInfo {
+    SourceInfo {
+        kind,
+        remote_as: if kind == SourceKind::Ebgp {
+            Asn(65000 + peer.0)
+        } else {
+            LOCAL_AS
+        },
+        local_as: LOCAL_AS,
+        router_id: router_id(peer),
+        address: IpAddr::V4(address(peer)),
+        own_addresses: Vec::new(),
+        enforce_first_as: true,
+    }
+}
+
+pub(crate) fn encode() -> EncodeContext {
+    EncodeContext {
+        four_octet_as: true,
+        add_path: Families::EMPTY,
+        extended_next_hop: Families::EMPTY,
+        max_len: wire::MAX_LEN,
+    }
+}
+
+/// Attributes with an AS_PATH, enough for most tests.
+pub(crate) fn plain(path: &[u32]) -> AttrBuilder {
+    let path: Vec<Asn> = path.iter().copied().map(Asn).collect();
+    let mut attrs = AttrBuilder::new();
+    attrs.set_origin(Origin::Igp).set_as_path(&path);
+    attrs
+}
+
+impl Bench {
+    pub(crate) fn new(config: RibConfig) -> Bench {
+        let mut rib = Rib::new(config);
+        for (peer, kind) in [
+            (PeerId::LOCAL, SourceKind::Local),
+            (PeerId::API, SourceKind::Api),
+        ] {
+            rib.source_up(peer, source(peer, kind));
+        }
+        Bench {
+            rib,
+            now: beginning(),
+            peers: BTreeMap::new(),
+            export: Arc::new(policy::Export::new(policy::ExportMode::All)),
+        }
+    }
+
+    pub(crate) fn settings(&self, kind: PeerKind) -> ExportSettings {
+        ExportSettings {
+            families: Families::ALL,
+            kind,
+            local_as: LOCAL_AS,
+            cluster_id: ROUTER_ID,
+            next_hop: NextHopRule::Auto,
+            local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),
+            local_v6: Some("2001:db8:ffff::1".parse().unwrap()),
+            export: Arc::clone(&self.export),
+            encode: encode(),
+        }
+    }
+
+    /// A peer comes up, as source and receiver.
+    pub(crate) fn up(&mut self, n: u32, kind: PeerKind) -> PeerId {
+        let id = PeerId(n);
+        self.rib.source_up(id, source(id, kind.into()));
+        self.join(id, kind);
+        id
+    }
+
+    /// A peer becomes a receiver.
+    pub(crate) fn join(&mut self, id: PeerId, kind: PeerKind) {
+        let identity = ReceiverIdentity {
+            address: IpAddr::V4(address(id)),
+            router_id: router_id(id),
+            own_addresses: vec![IpAddr::V6(v6(id))],
+        };
+        let settings = self.settings(kind);
+        self.rib.join(id, settings, identity);
+        let peer = Peer {
+            id,
+            kind,
+            table: BTreeMap::new(),
+            seen: Vec::new(),
+            end_of_rib: [0; 2],
+        };
+        self.peers.insert(id, peer);
+    }
+
+    /// A peer goes down.
+    pub(crate) fn down(&mut self, id: PeerId) {
+        self.rib.leave(id);
+        self.rib.source_down(id);
+        self.peers.remove(&id);
+    }
+
+    pub(crate) fn announce(
+        &mut self,
+        peer: PeerId,
+        prefix: Prefix,
+        attrs: &AttrBuilder,
+        hop: NextHop,
+    ) {
+        self.announce_as(peer, prefix, attrs, hop, Ok(()));
+    }
+
+    pub(crate) fn announce_as(
+        &mut self,
+        peer: PeerId,
+        prefix: Prefix,
+        attrs: &AttrBuilder,
+        hop: NextHop,
+        verdict: Result<(), RejectReason>,
+    ) {
+        let id = self.rib.intern(attrs.view());
+        self.rib
+            .announce(peer, Nlri::from(prefix), id, hop, verdict);
+        self.rib.release(id);
+    }
+
+    /// A route of a peer with its own address as next hop.
+    pub(crate) fn route(&mut self, peer: PeerId, prefix: Prefix, attrs: &AttrBuilder) {
+        let hop = match Family::of(&prefix) {
+            Family::Ipv4Unicast => NextHop::V4(address(peer)),
+            Family::Ipv6Unicast => NextHop::from(v6(peer)),
+        };
+        self.announce(peer, prefix, attrs, hop);
+    }
+
+    pub(crate) fn withdraw(&mut self, peer: PeerId, prefix: Prefix) {
+        self.rib.withdraw(peer, Nlri::from(prefix));
+    }
+
+    /// All groups pull everything that they may.
+    pub(crate) fn pull(&mut self) {
+        self.now += Duration::from_secs(1);
+        while self.rib.flush(self.now) {}
+    }
+
+    /// A peer reads up to `max` octets. True if there were any.
+    pub(crate) fn read(&mut self, id: PeerId, max: usize) -> bool {
+        let mut slices: Vec<Bytes> = Vec::new();
+        self.rib.fill(id, &mut slices, max);
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return false;
+        };
+        for slice in &slices {
+            peer.take(slice);
+        }
+        !slices.is_empty()
+    }
+
+    /// A peer reads all that there is.
+    pub(crate) fn read_all(&mut self, id: PeerId) {
+        while self.read(id, 1 << 16) {}
+        assert!(
+            !self.rib.readable(id),
+            "{id:?} is readable but gets nothing"
+        );
+    }
+
+    /// Everything comes to rest.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            while self.rib.work(64) {
+                self.read_everybody();
+            }
+            self.pull();
+            self.read_everybody();
+            if !self.rib.has_work() && self.rib.next_flush().is_none() {
+                break;
+            }
+        }
+        while let Some(id) = self.rib.poll_ready() {
+            assert!(!self.rib.readable(id));
+        }
+    }
+
+    fn read_everybody(&mut self) {
+        let all: Vec<PeerId> = self.peers.keys().copied().collect();
+        for id in all {
+            self.read_all(id);
+        }
+    }
+
+    /// The prefixes that a peer holds.
+    pub(crate) fn holds(&self, id: PeerId) -> Vec<Prefix> {
+        self.peers[&id].table.keys().copied().collect()
+    }
+
+    /// What a peer has seen since the last call.
+    pub(crate) fn seen(&mut self, id: PeerId) -> Vec<Seen> {
+        let peer = self.peers.get_mut(&id).unwrap();
+        std::mem::take(&mut peer.seen)
+    }
+
+    /// Everybody forgets what they have seen.
+    pub(crate) fn forget_seen(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.seen.clear();
+        }
+    }
+}
+
+impl Peer {
+    /// Takes whole messages.
+    pub(crate) fn take(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (frame, used) = wire::next_frame(rest, wire::MAX_LEN)
+                .expect("a frame")
+                .expect("a whole message");
+            self.update(frame.body);
+            rest = &rest[used..];
+        }
+    }
+
+    fn update(&mut self, body: &[u8]) {
+        let context = DecodeContext {
+            internal: self.kind.is_internal(),
+            four_octet_as: true,
+            families: Families::ALL,
+            add_path: Families::EMPTY,
+            extended_next_hop: Families::EMPTY,
+        };
+        let mut scratch = DecodeScratch::default();
+        let update = wire::decode_update(body, &context, &mut scratch).expect("an UPDATE");
+        assert_eq!(update.faults, &[], "{:?} was sent a fault", self.id);
+        if let Some(family) = update.end_of_rib {
+            self.end_of_rib[family.index()] += 1;
+            self.seen.push(Seen::EndOfRib(family));
+            return;
+        }
+        let mut gone = Vec::new();
+        for unreach in update.unreach.iter().flatten() {
+            gone.extend(unreach.nlri.iter().map(|nlri| nlri.prefix));
+        }
+        let mut come = Vec::new();
+        for reach in update.reach.iter().flatten() {
+            self.must_be_mine(update.attrs, &reach.next_hop);
+            for nlri in reach.nlri.iter() {
+                let held = Held {
+                    attrs: update.attrs.bytes().to_vec(),
+                    next_hop: reach.next_hop,
+                };
+                self.table.insert(nlri.prefix, held);
+                come.push(nlri.prefix);
+            }
+        }
+        assert!(
+            gone.is_empty() || come.is_empty(),
+            "RFC 7606 5.1: never mixed"
+        );
+        for prefix in &gone {
+            self.table.remove(prefix);
+        }
+        if !gone.is_empty() {
+            self.seen.push(Seen::Withdraw(gone));
+        }
+        if !come.is_empty() {
+            self.seen.push(Seen::Announce(come));
+        }
+    }
+
+    /// What no message may ever say to a peer, not even for a moment.
+    fn must_be_mine(&self, attrs: AttrView<'_>, next_hop: &NextHop) {
+        assert_ne!(attrs.originator_id(), Some(router_id(self.id)));
+        assert_ne!(next_hop.addr(), IpAddr::V4(address(self.id)));
+        assert_ne!(next_hop.addr(), IpAddr::V6(v6(self.id)));
+        if self.kind == PeerKind::Ebgp {
+            assert!(!attrs.has_community(Community::NO_EXPORT));
+        }
+    }
+}

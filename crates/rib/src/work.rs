@@ -1,0 +1,275 @@
+//! Work that is cut into slices: taking out the paths of peers that went down, the snapshot walks of members that
+//! join or refresh, and collecting tombstones.
+//!
+//! Each walk goes over the slots of the table in laps. Slots never move, so a walk may stop anywhere and go on later;
+//! destinations that come meanwhile need no walk, for whatever reads them learns of them by the version list.
+//!
+//! Engine rules 5 (tombstones), 6 and 7 (joins).
+
+use wire::Families;
+
+use crate::encode;
+use crate::group::{Group, WalkPlace};
+use crate::ids::PeerId;
+use crate::member::{Member, Wake};
+use crate::rib::{ResetReason, Rib};
+
+/// Octets of snapshot that are made ahead of the fastest member in the walk.
+const SNAPSHOT_AHEAD: usize = 64 * 1024;
+/// Octets of snapshot that are kept for slow members; who is further behind begins its lap again.
+const SNAPSHOT_KEPT: usize = 1024 * 1024;
+/// Tombstones collected at once.
+const COLLECT: usize = 1024;
+
+impl Rib {
+    /// Does a slice of what is to be done: about `budget` destinations. True while there is more.
+    ///
+    /// 200 to 1000 destinations keep a slice under about 200 microseconds. Call it when there is nothing to read, also
+    /// after [`Rib::fill`]: a member that has read its snapshot makes the walk go on.
+    pub fn work(&mut self, budget: usize) -> bool {
+        let mut budget = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
+        self.drain_sources(&mut budget);
+        for index in 0..self.groups.len() {
+            if budget == 0 {
+                break;
+            }
+            self.walk_group(index, &mut budget);
+        }
+        self.collect_tombstones();
+        self.has_work()
+    }
+
+    /// True if [`Rib::work`] has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.sources.any_draining() || self.groups.iter().flatten().any(Group::is_walk_wanted)
+    }
+
+    /// Takes out the paths of peers that went down. A lap finds them all, for no new ones come.
+    fn drain_sources(&mut self, budget: &mut u32) {
+        while *budget > 0 && self.sources.any_draining() {
+            if self.drain.slot >= self.table.slots() {
+                self.drain.slot = 0;
+            }
+            let dest = self.drain.slot;
+            self.drain.slot += 1;
+            *budget -= 1;
+            if !self.table.is_used(dest) {
+                continue;
+            }
+            let before = self.before(dest);
+            if self.prune(dest) > 0 {
+                self.settle(dest, before);
+            }
+        }
+    }
+
+    /// A slice of the snapshot walk of a group.
+    fn walk_group(&mut self, index: usize, budget: &mut u32) {
+        let Some(mut group) = self.groups[index].take() else {
+            return;
+        };
+        let mut moved = false;
+        while *budget > 0 && group.is_walk_wanted() {
+            moved = true;
+            self.restart_slow_walks(&mut group);
+            let slots = self.table.slots();
+            let from = group.walk.slot;
+            let ends = group.walk_ends(&self.members);
+            let until = ends.unwrap_or(slots).min(slots);
+            let to = until.min(from.saturating_add(*budget)).max(from);
+            let routes = encode::Routes {
+                table: &self.table,
+                sources: &self.sources,
+                attrs: &self.attrs,
+                next_hops: &self.next_hops,
+            };
+            encode::snapshot(&mut group, &self.best, routes, &mut self.scratch, from..to);
+            *budget -= (to - from).min(*budget);
+            group.walk.slot = to;
+            if to >= slots && ends.is_none_or(|end| end > to) {
+                group.walk = WalkPlace {
+                    lap: group.walk.lap + 1,
+                    slot: 0,
+                };
+            }
+            self.end_walks(&mut group);
+        }
+        if moved {
+            self.announce_readable(&group);
+        }
+        self.groups[index] = Some(group);
+    }
+
+    /// Ends the walk of members that the group's walk has come round to.
+    fn end_walks(&mut self, group: &mut Group) {
+        let tail = group.snapshot.tail();
+        let mut at = 0;
+        while at < group.syncing.len() {
+            let peer = group.syncing[at];
+            let member = self.members[peer.index()].as_mut();
+            let ended = member.is_none_or(|member| {
+                let sync = member.sync.as_mut();
+                let sync = sync.filter(|sync| sync.end <= group.walk);
+                let ended = sync.map(|sync| sync.stop = Some(tail)).is_some();
+                if ended {
+                    member.end_walk(group);
+                }
+                ended
+            });
+            if ended {
+                group.syncing.swap_remove(at);
+                self.wake(peer, group);
+            } else {
+                at += 1;
+            }
+        }
+        if group.syncing.is_empty() {
+            group.walk_families = Families::EMPTY;
+        }
+    }
+
+    /// Who is too far behind in the snapshot drops what it has not read and walks another lap: it must not keep more,
+    /// and must not hold up those who read faster.
+    fn restart_slow_walks(&mut self, group: &mut Group) {
+        while group.snapshot.retained() > SNAPSHOT_KEPT && group.snapshot.has_reader_at_tail() {
+            let mut moved = false;
+            for index in 0..group.members.len() {
+                let peer = group.members[index];
+                let Some(member) = &mut self.members[peer.index()] else {
+                    continue;
+                };
+                let Some(sync) = &mut member.sync else {
+                    continue;
+                };
+                if group.snapshot.is_oldest(sync.place) {
+                    let tail = group.snapshot.tail();
+                    group.snapshot.advance(&mut sync.place, tail);
+                    let families = sync.families;
+                    member.start_walk(peer, group, families);
+                    moved = true;
+                }
+            }
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// Queues the members of a group that have something to read.
+    pub(crate) fn announce_readable(&mut self, group: &Group) {
+        for peer in &group.members {
+            self.wake(*peer, group);
+        }
+    }
+
+    /// Queues a member if it has something to read and its writer does not know.
+    fn wake(&mut self, peer: PeerId, group: &Group) {
+        if let Some(member) = &mut self.members[peer.index()]
+            && member.wake == Wake::Idle
+            && member.is_readable(group)
+        {
+            member.wake = Wake::Queued;
+            self.ready.push_back(peer);
+        }
+    }
+
+    /// Forgets withdrawn destinations that every reader has passed, and holds readers to the limit (engine rule 5).
+    pub(crate) fn collect_tombstones(&mut self) {
+        self.collect(COLLECT);
+        while self.tombstones() > self.config.tombstone_limit && self.hurry_slowest() {
+            self.collect(usize::MAX);
+        }
+    }
+
+    fn tombstones(&self) -> usize {
+        let sets = self.sets.as_ref().map_or(0, |sets| sets.tombstones());
+        self.best.tombstones().max(sets)
+    }
+
+    fn collect(&mut self, most: usize) {
+        if self.tombstones() == 0 {
+            return;
+        }
+        let groups = self.groups.iter().flatten().map(Group::floor);
+        let best = groups.min().unwrap_or(u64::MAX);
+        for _ in 0..most {
+            let Some(dest) = self.best.collect(best) else {
+                break;
+            };
+            self.forget(dest);
+        }
+        let consumers = self.consumers.iter().flatten();
+        let floor = consumers.map(|consumer| consumer.cursor.floor()).min();
+        for _ in 0..most {
+            let Some(sets) = &mut self.sets else { break };
+            let Some(dest) = sets.collect(floor.unwrap_or(u64::MAX)) else {
+                break;
+            };
+            self.forget(dest);
+        }
+    }
+
+    /// Makes who is furthest behind stop holding tombstones. False if nobody can be.
+    fn hurry_slowest(&mut self) -> bool {
+        let mut hurried = false;
+        if let Some(sets) = &mut self.sets
+            && sets.tombstones() > self.config.tombstone_limit
+        {
+            let consumers = self.consumers.iter_mut().flatten();
+            if let Some(slowest) = consumers.min_by_key(|consumer| consumer.cursor.floor()) {
+                slowest.has_gap = true;
+                sets.restart(&mut slowest.cursor);
+                hurried = true;
+            }
+        }
+        if self.best.tombstones() > self.config.tombstone_limit {
+            let groups = self.groups.iter().enumerate();
+            let floors = groups.filter_map(|(index, group)| Some((group.as_ref()?.floor(), index)));
+            if let Some((_, index)) = floors.min() {
+                hurried |= self.evict_oldest(index, ResetReason::TombstoneLimit) > 0;
+            }
+        }
+        hurried
+    }
+
+    /// Resets the members that read the oldest batch of a group's log. Gives how many there were.
+    pub(crate) fn evict_oldest(&mut self, index: usize, reason: ResetReason) -> usize {
+        let Some(group) = &self.groups[index] else {
+            return 0;
+        };
+        let oldest: Vec<PeerId> = group
+            .members
+            .iter()
+            .copied()
+            .filter(|peer| {
+                let member = self.members[peer.index()].as_ref();
+                member.is_some_and(|member| group.log.is_oldest(member.place))
+            })
+            .collect();
+        for peer in &oldest {
+            self.leave(*peer);
+            self.resets.push_back((*peer, reason));
+            self.reset_count += 1;
+        }
+        oldest.len()
+    }
+}
+
+impl Group {
+    /// True if the snapshot walk should go on: somebody waits for more of it.
+    pub(crate) fn is_walk_wanted(&self) -> bool {
+        !self.syncing.is_empty()
+            && (self.snapshot.has_reader_at_tail() || self.snapshot.retained() < SNAPSHOT_AHEAD)
+    }
+
+    /// The slot at which the next walk ends, if one ends in this lap.
+    fn walk_ends(&self, members: &[Option<Member>]) -> Option<u32> {
+        let syncs = self
+            .syncing
+            .iter()
+            .filter_map(|peer| members[peer.index()].as_ref()?.sync.as_ref());
+        let here = syncs.filter(|sync| sync.end.lap == self.walk.lap);
+        here.map(|sync| sync.end.slot).min()
+    }
+}
