@@ -86,7 +86,7 @@ fn resolve_into(raw: &RawConfig, role: Role, faults: &mut Faults) -> Option<Conf
         prefix_sets,
         peers,
         dynamic,
-        multipath_relax: process::multipath_relax(faults, &raw.process),
+        multipath_relax: process::multipath_relax(faults, &raw.process, role),
         api: process::api(faults, &raw.process, role),
         log: process::log(faults, &raw.process),
         limits: process::limits(faults, &raw.process),
@@ -97,8 +97,9 @@ fn resolve_into(raw: &RawConfig, role: Role, faults: &mut Faults) -> Option<Conf
 
 /// A peer that the API adds, checked as if it stood in the file.
 ///
-/// Whether a peer of this address exists already is for the caller to say: the same again is no
-/// fault.
+/// Whether a peer of this address exists already is for the caller to say, because the same again
+/// ([`Peer`] is compared without its location) is no fault. So are the names of peers that the API
+/// added before: `config` holds only those of the file.
 ///
 /// # Errors
 /// Every fault of the request at once; locations are [`Location::Request`].

@@ -261,6 +261,10 @@ pub(super) fn limits(faults: &mut Faults, raw: &RawProcess) -> Limits {
     }
 }
 
-pub(super) fn multipath_relax(faults: &mut Faults, raw: &RawProcess) -> bool {
+pub(super) fn multipath_relax(faults: &mut Faults, raw: &RawProcess, role: Role) -> bool {
+    if let (Role::Reflector, Some(text)) = (role, &raw.relax) {
+        let message = "a reflector writes no kernel routes, so it has no multipath";
+        faults.add(&text.at, message, "remove \"multipath\"");
+    }
     Slot::read(faults, raw.relax.as_ref(), values::boolean).value_or(true)
 }

@@ -7,9 +7,10 @@
 
 use bytes::Bytes;
 
+use super::message::{Fields, Message, MpReachRoutes, MpUnreachRoutes};
 use super::mp::{self, NextHopFault};
-use super::{DecodeContext, NlriBlock, Reach, Unreach, Update};
-use crate::attr::{AttrView, Attribute, Raw, Sender, canonical, code, flag};
+use super::{DecodeContext, NlriBlock, Update};
+use crate::attr::{Attribute, Raw, Sender, canonical, code, flag};
 use crate::{AfiSafi, Family, Fault, FaultKind, NextHop, Remedy, Section};
 
 /// Buffers that decoding fills and the next decoding empties. One for each reader is enough.
@@ -49,8 +50,8 @@ pub fn decode_update<'a>(
     raws.clear();
     faults.clear();
     let fields = Fields::split(body)?;
-    let withdrawn = fields.classic(fields.withdrawn, Section::WithdrawnRoutes, context)?;
-    let nlri = fields.classic(fields.nlri, Section::Nlri, context)?;
+    let withdrawn = Fields::classic(fields.withdrawn, Section::WithdrawnRoutes, context)?;
+    let nlri = Fields::classic(fields.nlri, Section::Nlri, context)?;
 
     let mut decoder = Decoder {
         field: fields.attributes,
@@ -95,76 +96,6 @@ fn worst(faults: &[Fault]) -> Option<usize> {
         .position(|fault| fault.remedy > Remedy::DiscardAttribute)
 }
 
-/// The three fields of the body.
-#[derive(Debug, Clone, Copy)]
-struct Fields<'a> {
-    withdrawn: &'a [u8],
-    attributes: &'a [u8],
-    nlri: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    /// Cuts the body by its two lengths; where they do not fit in there is nothing to go by (RFC 7606 section 3 b).
-    fn split(body: &'a [u8]) -> Result<Self, Fault> {
-        let parts = || {
-            let (len, rest) = body.split_first_chunk::<2>()?;
-            let (withdrawn, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-            let (len, rest) = rest.split_first_chunk::<2>()?;
-            let (attributes, nlri) =
-                rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
-            Some(Fields {
-                withdrawn,
-                attributes,
-                nlri,
-            })
-        };
-        parts().ok_or_else(|| {
-            Fault::reset(
-                Section::Attributes,
-                FaultKind::MalformedAttributeList,
-                Bytes::new(),
-            )
-        })
-    }
-
-    /// Checks one of the two IPv4 fields. None if it is empty or if IPv4 is not in use; a prefix that cannot be read
-    /// ends the session, since the routes cannot even be withdrawn (RFC 7606 sections 3 i, 3 j and 5.3).
-    fn classic(
-        &self,
-        octets: &'a [u8],
-        section: Section,
-        context: &DecodeContext,
-    ) -> Result<Option<NlriBlock<'a>>, Fault> {
-        let family = Family::Ipv4Unicast;
-        if octets.is_empty() || !context.families.contains(family) {
-            return Ok(None);
-        }
-        match NlriBlock::parse(octets, family, context.add_path.contains(family)) {
-            Some(block) => Ok(Some(block)),
-            None => Err(Fault::reset(
-                section,
-                FaultKind::InvalidNetworkField,
-                Bytes::new(),
-            )),
-        }
-    }
-}
-
-/// Routes, and their next hop where it could be used.
-type Routes<'a> = (NlriBlock<'a>, Option<NextHop>);
-
-/// What MP_REACH_NLRI held.
-#[derive(Debug, Clone, Copy, Default)]
-struct MpReachRoutes<'a> {
-    /// True if it held any NLRI, also of a family that we do not take.
-    has_nlri: bool,
-    /// The routes, if there are any of a family that we take.
-    routes: Option<Routes<'a>>,
-}
-
-/// What MP_UNREACH_NLRI held: a block for a family that we take, maybe an empty one.
-type MpUnreachRoutes<'a> = Option<NlriBlock<'a>>;
-
 /// The attributes of one message and what was found out about them.
 struct Decoder<'a, 's> {
     field: &'a [u8],
@@ -186,7 +117,8 @@ impl<'a> Decoder<'a, '_> {
 
     /// Finds every attribute, drops what comes twice, and leaves `raws` sorted by type code.
     fn locate(&mut self) -> Result<(), Fault> {
-        let mut seen = [0u64; 4];
+        let mut seen = CodeSet::default();
+        let mut repeated = CodeSet::default();
         let mut at = 0;
         while at < self.field.len() {
             let Some(raw) = Raw::locate(self.field, at) else {
@@ -194,10 +126,7 @@ impl<'a> Decoder<'a, '_> {
                 break;
             };
             at = raw.end();
-            let bit = 1 << (raw.code % 64);
-            let word = &mut seen[usize::from(raw.code / 64)];
-            if *word & bit == 0 {
-                *word |= bit;
+            if seen.insert(raw.code) {
                 self.raws.push(raw);
                 continue;
             }
@@ -206,7 +135,10 @@ impl<'a> Decoder<'a, '_> {
             if holds_nlri(raw.code) {
                 return Err(Fault::reset(Section::Attributes, kind, Bytes::new()));
             }
-            self.fault(kind, Remedy::DiscardAttribute, &[]);
+            // One fault for each code, so that a message of nothing else does not make thousands.
+            if repeated.insert(raw.code) {
+                self.fault(kind, Remedy::DiscardAttribute, &[]);
+            }
         }
         if !self.raws.is_sorted_by_key(|raw| raw.code) {
             self.raws.sort_unstable_by_key(|raw| raw.code);
@@ -439,6 +371,21 @@ impl<'a> Decoder<'a, '_> {
     }
 }
 
+/// A set of type codes.
+#[derive(Debug, Default)]
+struct CodeSet([u64; 4]);
+
+impl CodeSet {
+    /// Adds a code; false if it was there.
+    fn insert(&mut self, code: u8) -> bool {
+        let bit = 1 << (code % 64);
+        let word = &mut self.0[usize::from(code / 64)];
+        let fresh = *word & bit == 0;
+        *word |= bit;
+        fresh
+    }
+}
+
 /// True for the two attributes whose loss is the loss of routes.
 fn holds_nlri(code: u8) -> bool {
     matches!(code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI)
@@ -454,86 +401,4 @@ fn has_no_data(kind: FaultKind) -> bool {
             code: code::AS_PATH
         }
     )
-}
-
-/// A message whose every field was read.
-struct Message<'a> {
-    /// True if IPv4 was agreed on.
-    ipv4: bool,
-    fields: Fields<'a>,
-    withdrawn: Option<NlriBlock<'a>>,
-    unreach: MpUnreachRoutes<'a>,
-    classic: Option<Routes<'a>>,
-    reach: Option<Routes<'a>>,
-}
-
-impl<'a> Message<'a> {
-    fn accept(self, raws: &[Raw], attrs: &'a [u8], faults: &'a [Fault]) -> Update<'a> {
-        let reach = [reachable(self.reach), reachable(self.classic)];
-        let attrs = if reach.iter().any(Option::is_some) {
-            attrs
-        } else {
-            &[]
-        };
-        Update {
-            reach,
-            unreach: [
-                unreachable(self.withdrawn),
-                unreachable(self.unreach),
-                None,
-                None,
-            ],
-            attrs: AttrView::new(attrs),
-            end_of_rib: self.end_of_rib(raws),
-            faults,
-        }
-    }
-
-    /// RFC 7606 section 2: what the message would have made reachable is withdrawn instead.
-    fn treat_as_withdraw(self, faults: &'a [Fault]) -> Update<'a> {
-        let turned = |routes: Option<Routes<'a>>| unreachable(routes.map(|(block, _)| block));
-        Update {
-            reach: [None, None],
-            unreach: [
-                unreachable(self.withdrawn),
-                unreachable(self.unreach),
-                turned(self.reach),
-                turned(self.classic),
-            ],
-            attrs: AttrView::default(),
-            end_of_rib: None,
-            faults,
-        }
-    }
-
-    /// RFC 4724 section 2: an empty message for IPv4, or one with nothing but an empty MP_UNREACH_NLRI.
-    fn end_of_rib(&self, raws: &[Raw]) -> Option<Family> {
-        if !self.fields.withdrawn.is_empty() || !self.fields.nlri.is_empty() {
-            return None;
-        }
-        match (raws, self.unreach) {
-            ([], _) => self.ipv4.then_some(Family::Ipv4Unicast),
-            ([only], Some(block)) if only.code == code::MP_UNREACH_NLRI && block.is_empty() => {
-                Some(block.family())
-            }
-            _ => None,
-        }
-    }
-}
-
-fn reachable(routes: Option<Routes<'_>>) -> Option<Reach<'_>> {
-    let (nlri, next_hop) = routes?;
-    Some(Reach {
-        family: nlri.family(),
-        next_hop: next_hop?,
-        nlri,
-    })
-}
-
-fn unreachable(block: Option<NlriBlock<'_>>) -> Option<Unreach<'_>> {
-    let nlri = block.filter(|block| !block.is_empty())?;
-    Some(Unreach {
-        family: nlri.family(),
-        nlri,
-    })
 }

@@ -11,6 +11,7 @@
 mod block;
 mod decode;
 mod encode;
+mod message;
 mod mp;
 
 pub use block::{NlriBlock, NlriIter};
@@ -89,6 +90,10 @@ pub struct Unreach<'a> {
 }
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod vectors;

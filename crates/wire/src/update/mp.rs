@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use nom::Parser;
-use nom::combinator::rest;
-use nom::multi::length_data;
+use nom::bytes::complete::take;
+use nom::combinator::{flat_map, rest};
 use nom::number::complete::{be_u8, be_u16};
 
 use crate::attr::is_host_v4;
@@ -23,7 +23,7 @@ pub(super) struct MpReach<'a> {
 pub(super) fn mp_reach(value: &[u8]) -> Option<MpReach<'_>> {
     let mut parts = (
         afi_safi,
-        length_data(be_u8::<_, nom::error::Error<&[u8]>>),
+        flat_map(be_u8::<_, nom::error::Error<&[u8]>>, take),
         be_u8,
         rest,
     );

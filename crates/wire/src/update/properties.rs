@@ -74,7 +74,7 @@ prop_compose! {
 
 prop_compose! {
     /// A canonical set as an internal peer may send it.
-    fn attributes()(
+    pub(super) fn attributes()(
         attrs in optional_part(),
         origin in 0u8..3,
         path in path(),
@@ -128,7 +128,7 @@ fn next_hop_v6() -> impl Strategy<Value = NextHop> {
 }
 
 /// Family, next hop and routes that go together.
-fn announcement(max: usize) -> impl Strategy<Value = (Family, NextHop, Vec<Nlri>)> {
+pub(super) fn announcement(max: usize) -> impl Strategy<Value = (Family, NextHop, Vec<Nlri>)> {
     let v4_hop = Just(NextHop::V4(Ipv4Addr::new(10, 0, 0, 1)));
     prop_oneof![
         (Just(Family::Ipv4Unicast), v4_hop, routes(v4(), max)),
@@ -137,7 +137,7 @@ fn announcement(max: usize) -> impl Strategy<Value = (Family, NextHop, Vec<Nlri>
     ]
 }
 
-fn contexts(four_octet_as: bool, add_path: bool) -> (EncodeContext, DecodeContext) {
+pub(super) fn contexts(four_octet_as: bool, add_path: bool) -> (EncodeContext, DecodeContext) {
     let add_path = if add_path {
         Families::ALL
     } else {
@@ -334,7 +334,7 @@ proptest! {
 }
 
 /// Decodes, and checks what must hold of every answer.
-fn check(
+pub(super) fn check(
     body: &[u8],
     context: &DecodeContext,
     scratch: &mut DecodeScratch,
