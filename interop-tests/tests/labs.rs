@@ -1,4 +1,17 @@
-//! Labs against real daemons. Each test needs root; see `scripts/test`.
+//! Labs against real daemons. Each needs root and says why when it skips; `scripts/test` runs all.
+//!
+//! A lab is written once for daemons of any maker. Those under `makers` run without a daemon of
+//! ours: when one of them fails too, the fault is in the harness or in this machine.
 
+#[path = "labs/demo.rs"]
+mod demo;
 #[path = "labs/exchange.rs"]
 mod exchange;
+#[path = "labs/mesh.rs"]
+mod mesh;
+#[path = "labs/reflection.rs"]
+mod reflection;
+#[path = "labs/stage.rs"]
+mod stage;
+#[path = "labs/tor.rs"]
+mod tor;

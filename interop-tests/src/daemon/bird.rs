@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Spec};
+use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Spec, peer_name};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
@@ -30,8 +30,13 @@ impl Bird {
     pub fn new(namespace: &Namespace, spec: Spec) -> Bird {
         Bird {
             namespace: namespace.clone(),
+            own: spec
+                .blocks
+                .iter()
+                .copied()
+                .map(Announcement::plain)
+                .collect(),
             spec,
-            own: Vec::new(),
             extra: String::new(),
             process: None,
         }
@@ -122,7 +127,7 @@ impl Daemon for Bird {
     }
 
     fn session(&self, peer: IpAddr) -> Result<SessionState> {
-        let answer = self.ask(&format!("show protocols all {}", protocol(peer)))?;
+        let answer = self.ask(&format!("show protocols all {}", peer_name(peer)))?;
         let state = answer
             .lines()
             .find_map(|line| line.trim().strip_prefix("BGP state:"))
@@ -131,7 +136,7 @@ impl Daemon for Bird {
     }
 
     fn received(&self, peer: IpAddr) -> Result<Routes> {
-        let name = protocol(peer);
+        let name = peer_name(peer);
         let mut routes = Routes::new();
         for table in ["master4", "master6"] {
             let answer = self.ask(&format!("show route table {table} all protocol {name}"))?;
@@ -154,16 +159,6 @@ impl Daemon for Bird {
     fn process(&mut self) -> Option<&mut Process> {
         self.process.as_mut()
     }
-}
-
-fn protocol(peer: IpAddr) -> String {
-    Neighbor {
-        address: peer,
-        asn: 0,
-        passive: false,
-        client: false,
-    }
-    .name()
 }
 
 fn render(spec: &Spec, own: &[Announcement], extra: &str) -> String {

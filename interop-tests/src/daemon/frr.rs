@@ -34,8 +34,13 @@ impl Frr {
     pub fn new(namespace: &Namespace, spec: Spec) -> Frr {
         Frr {
             namespace: namespace.clone(),
+            own: spec
+                .blocks
+                .iter()
+                .copied()
+                .map(Announcement::plain)
+                .collect(),
             spec,
-            own: Vec::new(),
             zebra: None,
             process: None,
         }

@@ -30,8 +30,13 @@ impl Gobgp {
     pub fn new(namespace: &Namespace, spec: Spec) -> Gobgp {
         Gobgp {
             namespace: namespace.clone(),
+            own: spec
+                .blocks
+                .iter()
+                .copied()
+                .map(Announcement::plain)
+                .collect(),
             spec,
-            own: Vec::new(),
             process: None,
         }
     }

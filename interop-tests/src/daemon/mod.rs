@@ -85,6 +85,8 @@ pub struct Spec {
     pub cluster_id: Option<Ipv4Addr>,
     /// Whether what it learns goes to its namespace's kernel.
     pub kernel: bool,
+    /// What it originates from the start, without any optional attribute.
+    pub blocks: Vec<IpNet>,
     /// Who it talks to.
     pub neighbors: Vec<Neighbor>,
 }
@@ -99,6 +101,7 @@ impl Spec {
             v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(host)),
             cluster_id: None,
             kernel: false,
+            blocks: Vec::new(),
             neighbors: Vec::new(),
         }
     }
@@ -117,6 +120,17 @@ impl Spec {
         self
     }
 
+    /// The same, originating `block` from the start.
+    ///
+    /// # Panics
+    /// When `block` is not a prefix.
+    #[must_use]
+    pub fn with_block(mut self, block: &str) -> Spec {
+        self.blocks
+            .push(block.parse().expect("invariant: the lab writes prefixes"));
+        self
+    }
+
     /// The same, talking also to `neighbor`.
     #[must_use]
     pub fn with(mut self, neighbor: Neighbor) -> Spec {
@@ -131,6 +145,8 @@ impl Spec {
             asn: self.asn,
             passive: false,
             client: false,
+            import: "all".to_owned(),
+            export: "all".to_owned(),
         }
     }
 
@@ -160,6 +176,10 @@ pub struct Neighbor {
     pub passive: bool,
     /// Whether it is a client of ours (RFC 4456).
     pub client: bool,
+    /// What is taken from it, as our own configuration says it; other daemons take all.
+    pub import: String,
+    /// What it is sent, as our own configuration says it; other daemons send all.
+    pub export: String,
 }
 
 impl Neighbor {
@@ -177,10 +197,23 @@ impl Neighbor {
         self
     }
 
+    /// The same, with an import and an export rule as our own configuration says them.
+    #[must_use]
+    pub fn policy(mut self, import: &str, export: &str) -> Neighbor {
+        self.import = import.to_owned();
+        self.export = export.to_owned();
+        self
+    }
+
     /// A name made of the address, good for every daemon's configuration.
     pub fn name(&self) -> String {
-        format!("p{}", self.address.to_string().replace(['.', ':'], "_"))
+        peer_name(self.address)
     }
+}
+
+/// What the configuration of every daemon calls the peer with this address.
+pub fn peer_name(address: IpAddr) -> String {
+    format!("p{}", address.to_string().replace(['.', ':'], "_"))
 }
 
 /// A route that a daemon originates.
@@ -200,7 +233,11 @@ impl Announcement {
     /// # Panics
     /// When `prefix` is not a prefix.
     pub fn new(prefix: &str) -> Announcement {
-        let prefix = prefix.parse().expect("invariant: the lab writes prefixes");
+        Announcement::plain(prefix.parse().expect("invariant: the lab writes prefixes"))
+    }
+
+    /// An announcement of `prefix` with no optional attribute.
+    fn plain(prefix: IpNet) -> Announcement {
         Announcement {
             prefix,
             med: None,

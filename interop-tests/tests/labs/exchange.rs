@@ -138,7 +138,11 @@ macro_rules! exchanges {
     )*};
 }
 
-exchanges! {
-    bird_and_frr: Kind::Bird, Kind::Frr;
-    bird_and_gobgp: Kind::Bird, Kind::Gobgp;
+mod makers {
+    use super::*;
+
+    exchanges! {
+        bird_and_frr: Kind::Bird, Kind::Frr;
+        bird_and_gobgp: Kind::Bird, Kind::Gobgp;
+    }
 }

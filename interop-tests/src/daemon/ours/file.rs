@@ -2,18 +2,10 @@
 
 use std::fmt::Write as _;
 
-use ipnet::IpNet;
-
 use super::Role;
 use crate::daemon::{Neighbor, Spec};
 
-pub(super) fn render(
-    role: Role,
-    spec: &Spec,
-    blocks: &[IpNet],
-    socket: &str,
-    extra: &str,
-) -> String {
+pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> String {
     let mut text = format!(
         "as: {}\nrouter-id: {}\napi:\n  socket: {socket}\n",
         spec.asn, spec.v4
@@ -21,8 +13,8 @@ pub(super) fn render(
     if let (Role::Reflector, Some(id)) = (role, spec.cluster_id) {
         let _ = writeln!(text, "cluster-id: {id}");
     }
-    if !blocks.is_empty() {
-        let list: Vec<String> = blocks.iter().map(ToString::to_string).collect();
+    if !spec.blocks.is_empty() {
+        let list: Vec<String> = spec.blocks.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "advertise:\n  blocks: [\"{}\"]", list.join("\", \""));
     }
     if !spec.neighbors.is_empty() {
@@ -37,11 +29,13 @@ pub(super) fn render(
 
 fn render_peer(neighbor: &Neighbor) -> String {
     let mut text = format!(
-        "  - name: {}\n    address: \"{}\"\n    as: {}\n    import: all\n    export: all\n    \
+        "  - name: {}\n    address: \"{}\"\n    as: {}\n    import: {}\n    export: {}\n    \
          connect-retry: 1s\n",
         neighbor.name(),
         neighbor.address,
-        neighbor.asn
+        neighbor.asn,
+        neighbor.import,
+        neighbor.export
     );
     if neighbor.passive {
         text.push_str("    passive: true\n");

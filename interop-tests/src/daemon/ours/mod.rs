@@ -31,7 +31,6 @@ pub struct Ours {
     role: Role,
     namespace: Namespace,
     spec: Spec,
-    blocks: Vec<IpNet>,
     own: Vec<Announcement>,
     extra: String,
     spawn: Spawn,
@@ -45,23 +44,11 @@ impl Ours {
             role,
             namespace: namespace.clone(),
             spec,
-            blocks: Vec::new(),
             own: Vec::new(),
             extra: String::new(),
             spawn: Spawn::default(),
             process: None,
         }
-    }
-
-    /// Puts a block of its own into its configuration, from the next start or reload on.
-    ///
-    /// # Panics
-    /// When `block` is not a prefix.
-    #[must_use]
-    pub fn with_block(mut self, block: &str) -> Ours {
-        self.blocks
-            .push(block.parse().expect("invariant: the lab writes prefixes"));
-        self
     }
 
     /// Adds top-level lines to its configuration, from the next start or reload on.
@@ -99,13 +86,7 @@ impl Ours {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_configuration(&self) -> Result<()> {
-        let text = file::render(
-            self.role,
-            &self.spec,
-            &self.blocks,
-            &self.socket_path(),
-            &self.extra,
-        );
+        let text = file::render(self.role, &self.spec, &self.socket_path(), &self.extra);
         fs::write(self.config_path(), text)?;
         Ok(())
     }
