@@ -87,6 +87,8 @@ pub struct Spec {
     pub kernel: bool,
     /// What it originates from the start, without any optional attribute.
     pub blocks: Vec<IpNet>,
+    /// Where clients of its own AS may connect from without being named; for [`Bird`] and [`Ours`].
+    pub dynamic: Option<IpNet>,
     /// Who it talks to.
     pub neighbors: Vec<Neighbor>,
 }
@@ -102,6 +104,7 @@ impl Spec {
             cluster_id: None,
             kernel: false,
             blocks: Vec::new(),
+            dynamic: None,
             neighbors: Vec::new(),
         }
     }

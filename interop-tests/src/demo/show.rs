@@ -8,11 +8,11 @@ impl Network {
     pub fn tables(&self) -> String {
         let mut text = String::new();
         if let Some(node) = self.nodes.first() {
-            for question in ["status", "peer list", "route best", "kernel list"] {
+            for question in ["status", "peer list", "route list --best", "kernel list"] {
                 text.push_str(&self.table(&**node, question));
             }
         }
-        for question in ["peer list", "route best"] {
+        for question in ["peer list", "route list --best"] {
             text.push_str(&self.table(&*self.reflector, question));
         }
         text
@@ -48,7 +48,12 @@ impl Network {
             let (program, socket) = (bgpctl_binary(), self.socket(&**daemon));
             text.push_str(&format!("  {program} --socket {socket} status\n"));
         }
-        let try_these = ["peer list", "route best", "kernel list", "watch routes"];
+        let try_these = [
+            "peer list",
+            "route list --best",
+            "kernel list",
+            "watch routes",
+        ];
         text.push_str(&format!("  ... and: {}\n", try_these.join(", ")));
         for node in &self.nodes {
             let enter = node.namespace().enter_command();

@@ -26,7 +26,7 @@ pub struct Spawn {
 /// What a process used so far.
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessUse {
-    /// User and system time together.
+    /// User and system time together, of the threads that are still there.
     pub cpu: Duration,
     /// Resident memory now, in KiB.
     pub resident_kib: u64,
@@ -160,19 +160,19 @@ impl Drop for Process {
 }
 
 fn usage_of(id: u32) -> Result<ProcessUse> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    // Fields 14 and 15 of proc(5); counting starts behind the name, which may hold spaces.
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = behind_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    // USER_HZ is 100 on every architecture that Linux shows to programs.
+    // Nanoseconds, where /proc/ID/stat has hundredths of a second.
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{id}/task"))? {
+        let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        let first = text
+            .split(' ')
+            .next()
+            .and_then(|number| number.parse::<u64>().ok());
+        nanoseconds += first.unwrap_or(0);
+    }
     Ok(ProcessUse {
-        cpu: Duration::from_millis(ticks * 10),
+        cpu: Duration::from_nanos(nanoseconds),
         resident_kib: status_field(&status, "VmRSS:"),
         peak_kib: status_field(&status, "VmHWM:"),
     })

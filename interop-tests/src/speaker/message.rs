@@ -6,10 +6,14 @@ use ipnet::Ipv4Net;
 
 use crate::{LabError, Result};
 
-pub(super) const OPEN: u8 = 1;
-const UPDATE: u8 = 2;
-const NOTIFICATION: u8 = 3;
-pub(super) const KEEPALIVE: u8 = 4;
+/// The type octet of OPEN.
+pub const OPEN: u8 = 1;
+/// The type octet of UPDATE.
+pub const UPDATE: u8 = 2;
+/// The type octet of NOTIFICATION.
+pub const NOTIFICATION: u8 = 3;
+/// The type octet of KEEPALIVE.
+pub const KEEPALIVE: u8 = 4;
 
 const HEADER: usize = 19;
 const AS_TRANS: u16 = 23456;

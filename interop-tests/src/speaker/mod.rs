@@ -10,6 +10,7 @@ pub use message::{
     AttributeSet, Message, Notification, Update, frame, keepalive, open, read_update, update_v4,
     withdraw_v4,
 };
+pub use message::{KEEPALIVE, NOTIFICATION, OPEN, UPDATE};
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};

@@ -34,15 +34,38 @@ fn check_sees_a_broken_node() -> Result<()> {
     Ok(())
 }
 
-/// Exit code and last line of the program itself, whole and with a broken node.
+/// The program itself, as its user runs it: the exit code and the last line it prints.
 fn last_line(arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let output = Command::new(env!("CARGO_BIN_EXE_demo"))
         .args(arguments)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    println!("{text}");
+    // Shown by the test harness when the assertion on the line fails.
+    eprintln!("{text}{}", String::from_utf8_lossy(&output.stderr));
     Ok((
         output.status.code(),
         text.lines().last().unwrap_or_default().to_owned(),
     ))
+}
+
+#[test]
+fn says_that_all_is_well() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Reflector]) {
+        return Ok(());
+    }
+    let (code, line) = last_line(&[])?;
+    assert!(line.starts_with("all is well: "), "{line}");
+    assert_eq!(code, Some(0));
+    Ok(())
+}
+
+#[test]
+fn says_what_is_not_well() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Reflector]) {
+        return Ok(());
+    }
+    let (code, line) = last_line(&["--break", "2"])?;
+    assert!(line.starts_with("not well: "), "{line}");
+    assert_eq!(code, Some(1));
+    Ok(())
 }

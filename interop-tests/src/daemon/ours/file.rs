@@ -17,6 +17,18 @@ pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> Stri
         let list: Vec<String> = spec.blocks.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "advertise:\n  blocks: [\"{}\"]", list.join("\", \""));
     }
+    if role == Role::Node && !spec.kernel {
+        text.push_str("kernel:\n  enabled: false\n");
+    }
+    if let Some(range) = &spec.dynamic {
+        let _ = write!(
+            text,
+            "dynamic-peers:\n  - prefix: {range}\n    as: {}\n    limit: 100000\n    \
+             route-reflector-client: {}\n    import: all\n    export: all\n",
+            spec.asn,
+            spec.cluster_id.is_some()
+        );
+    }
     if !spec.neighbors.is_empty() {
         text.push_str("peers:\n");
     }
@@ -30,7 +42,7 @@ pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> Stri
 fn render_peer(neighbor: &Neighbor) -> String {
     let mut text = format!(
         "  - name: {}\n    address: \"{}\"\n    as: {}\n    import: {}\n    export: {}\n    \
-         connect-retry: 1s\n",
+         connect-retry: 1\n",
         neighbor.name(),
         neighbor.address,
         neighbor.asn,

@@ -227,7 +227,7 @@ impl Daemon for Ours {
     }
 
     fn received(&self, peer: IpAddr) -> Result<Routes> {
-        answer::routes(&self.ctl_json(&["route", "in", &peer.to_string()])?)
+        answer::routes(&self.ctl_json(&["route", "list", "--in", &peer.to_string()])?)
     }
 
     fn announce(&mut self, announcement: &Announcement) -> Result<()> {
