@@ -9,6 +9,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::attr::{Attribute, code};
 use crate::notification::{ErrorCode, Notification};
 
 /// What to do about a fault (RFC 7606 2). Ordered: a later one is harsher, and the harshest of a message wins.
@@ -231,7 +232,9 @@ impl FaultKind {
             | FaultKind::UnexpectedFamily { .. } => (ErrorCode::Update, 9),
             FaultKind::InvalidNetworkField => (ErrorCode::Update, 10),
             FaultKind::MalformedAsPath { .. } => (ErrorCode::Update, 11),
-            FaultKind::AsZero { code } => (ErrorCode::Update, if code == AS_PATH { 11 } else { 9 }),
+            FaultKind::AsZero { code: at } => {
+                (ErrorCode::Update, if at == code::AS_PATH { 11 } else { 9 })
+            }
             FaultKind::UnexpectedInOpenSent => (ErrorCode::FiniteStateMachine, 1),
             FaultKind::UnexpectedInOpenConfirm => (ErrorCode::FiniteStateMachine, 2),
             FaultKind::UnexpectedInEstablished => (ErrorCode::FiniteStateMachine, 3),
@@ -242,8 +245,17 @@ impl FaultKind {
     }
 }
 
-/// Type code of AS_PATH, the one attribute whose faults have a subcode of their own.
-const AS_PATH: u8 = 2;
+/// An attribute by name, as configuration and output spell it, or else by number.
+struct Name(u8);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Attribute::of(self.0) {
+            Some(row) => write!(f, "attribute {}", row.name),
+            None => write!(f, "attribute {}", self.0),
+        }
+    }
+}
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,27 +294,27 @@ impl fmt::Display for FaultKind {
             FaultKind::MalformedAttributeList => {
                 f.write_str("the lengths inside the UPDATE do not fit together")
             }
-            FaultKind::DuplicateAttribute { code } => write!(f, "attribute {code} comes twice"),
+            FaultKind::DuplicateAttribute { code } => write!(f, "{} comes twice", Name(*code)),
             FaultKind::UnrecognizedWellKnown { code } => {
                 write!(f, "unknown well-known attribute {code}")
             }
             FaultKind::MissingWellKnown { code } => {
-                write!(f, "mandatory attribute {code} is missing")
+                write!(f, "mandatory {} is missing", Name(*code))
             }
-            FaultKind::AttributeFlags { code } => write!(f, "attribute {code} has wrong flags"),
-            FaultKind::AttributeLength { code } => write!(f, "attribute {code} has a wrong length"),
+            FaultKind::AttributeFlags { code } => write!(f, "{} has wrong flags", Name(*code)),
+            FaultKind::AttributeLength { code } => write!(f, "{} has a wrong length", Name(*code)),
             FaultKind::InvalidOrigin { value } => write!(f, "ORIGIN is {value}, not 0, 1 or 2"),
             FaultKind::InvalidNextHop => f.write_str("the next hop is not a host address"),
             FaultKind::OptionalAttribute { code } => {
-                write!(f, "optional attribute {code} has a bad value")
+                write!(f, "optional {} has a bad value", Name(*code))
             }
             FaultKind::InvalidNetworkField => f.write_str("a prefix cannot be read"),
             FaultKind::MalformedAsPath { code } => {
-                write!(f, "the AS path in attribute {code} cannot be read")
+                write!(f, "the AS path in {} cannot be read", Name(*code))
             }
-            FaultKind::AsZero { code } => write!(f, "AS 0 in attribute {code}"),
+            FaultKind::AsZero { code } => write!(f, "AS 0 in {}", Name(*code)),
             FaultKind::NotFromExternal { code } => {
-                write!(f, "attribute {code} came from an external peer")
+                write!(f, "{} came from an external peer", Name(*code))
             }
             FaultKind::NoReachableNlri => {
                 f.write_str("a faulty attribute in an UPDATE without reachable NLRI")
@@ -421,6 +433,14 @@ mod tests {
             fault.to_string(),
             "path attributes of UPDATE: ORIGIN is 7, not 0, 1 or 2 (3/6)"
         );
+    }
+
+    #[test]
+    fn attributes_have_names() {
+        let text = FaultKind::AttributeLength { code: 4 }.to_string();
+        assert_eq!(text, "attribute med has a wrong length");
+        let text = FaultKind::AttributeLength { code: 200 }.to_string();
+        assert_eq!(text, "attribute 200 has a wrong length");
     }
 
     #[test]

@@ -249,7 +249,7 @@ impl Notification {
         Some(
             shown
                 .chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
+                .map(|c| if unprintable(c) { ' ' } else { c })
                 .collect(),
         )
     }
@@ -331,6 +331,11 @@ impl Notification {
         };
         Some(name)
     }
+}
+
+/// Control characters, and those that break lines or turn the writing direction.
+fn unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// "OPEN Message Error/Bad Peer AS (2/2)", with the shutdown communication where there is one.

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -143,4 +146,26 @@ fn data_is_cut_to_the_size_of_a_message() {
         data: Bytes::from(vec![7; 9000]),
     };
     assert_eq!(long.encode().len(), MAX_LEN);
+}
+
+proptest! {
+    #[test]
+    fn round_trips(code: u8, subcode: u8, data in vec(any::<u8>(), 0..300)) {
+        let message = Notification { code, subcode, data: Bytes::from(data) };
+        prop_assert_eq!(Notification::decode(&message.encode()[19..]), Ok(message));
+    }
+
+    #[test]
+    fn any_text_is_harmless(code in 5u8..8, subcode in 0u8..11, data in vec(any::<u8>(), 0..40)) {
+        let text = Notification { code, subcode, data: Bytes::from(data) }.to_string();
+        prop_assert!(!text.chars().any(char::is_control));
+    }
+
+    #[test]
+    fn shutdown_text_comes_back(text in "[a-zé€𝄞 \"]{0,200}") {
+        let sent = Notification::cease(CeaseSubcode::AdminShutdown, &text);
+        let got = sent.shutdown_text().unwrap_or_default();
+        prop_assert!(text.starts_with(&got));
+        prop_assert!(got.len() == text.len() || got.len() > MAX_SHUTDOWN_TEXT - 4);
+    }
 }
