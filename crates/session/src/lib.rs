@@ -9,6 +9,7 @@
 //! Where to look: `machine` is RFC 4271 section 8, `negotiate` what two OPENs make together, `collision` section 6.8,
 //! `timer` jitter and back-off, `event` and `reason` the facts that go in and out.
 
+mod advice;
 mod collision;
 mod connection;
 mod counters;
@@ -19,6 +20,7 @@ mod reason;
 mod settings;
 mod timer;
 
+pub use advice::Advice;
 pub use counters::Counters;
 pub use event::{CloseCause, FrameUse, Input, Output, Side};
 pub use machine::{IdleReason, Session, State};

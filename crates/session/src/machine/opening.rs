@@ -354,6 +354,11 @@ impl Session {
             | DownReason::Disabled
             | DownReason::Deleted => false,
         };
+        if gentle && self.is_open(side.other()) {
+            // How peers resolve a collision, with or without a word. There is no error to show.
+            self.counters.collisions += 1;
+            return self.settle(now, gentle);
+        }
         let error = self.note_error(now, state, reason);
         self.outputs.push_back(Output::Failed(error));
         self.settle(now, gentle);

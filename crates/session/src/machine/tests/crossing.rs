@@ -135,3 +135,16 @@ fn an_error_on_one_connection_leaves_the_other() {
     rig.frame(Outgoing, &wire::keepalive());
     assert_eq!(rig.state(), State::Established);
 }
+
+#[test]
+fn a_peer_that_closes_the_loser_itself_did_nothing_wrong() {
+    let mut rig = crossed();
+    rig.frame(Incoming, &open_of(LOWER_ID));
+    let collision = Notification::cease(CeaseSubcode::CollisionResolution, "");
+    let outputs = rig.frame(Incoming, &collision.encode());
+    assert_eq!(outputs, [Output::Close { side: Incoming }]);
+    rig.frame(Outgoing, &open_of(LOWER_ID));
+    rig.frame(Outgoing, &wire::keepalive());
+    assert_eq!(rig.state(), State::Established);
+    assert_eq!(rig.session.last_error(), None);
+}

@@ -597,3 +597,58 @@ fn we_ask_only_peers_that_take_it() {
     assert_eq!(rig.state(), State::Established);
     assert!(!rig.session.request_refresh(Family::Ipv4Unicast));
 }
+
+// What the operator reads.
+
+#[test]
+fn the_last_error_says_what_to_check() {
+    let advice = |rig: &Rig| {
+        let error = rig.session.last_error().unwrap();
+        error
+            .advice(rig.session.settings())
+            .map(|advice| (advice.to_string(), advice.setting()))
+    };
+    let mut rig = Rig::enabled(settings());
+    rig.give(Input::ConnectFailed(ErrorKind::ConnectionRefused));
+    let text = "nothing listens on its address and port".to_owned();
+    assert_eq!(advice(&rig), Some((text, Some("address"))));
+
+    let mut rig = Rig::enabled(settings());
+    rig.connected();
+    rig.frame(
+        Outgoing,
+        &Notification {
+            code: 2,
+            subcode: 2,
+            data: Bytes::new(),
+        }
+        .encode(),
+    );
+    let text = "we sent AS 64512, its configuration wants another".to_owned();
+    assert_eq!(advice(&rig), Some((text, Some("local-as"))));
+
+    let mut rig = Rig::enabled(settings());
+    rig.connected();
+    rig.frame(Outgoing, &Open::new(Asn(7), 90, LOWER_ID, vec![]).encode());
+    let text = "it is AS 7, our configuration wants 64513".to_owned();
+    assert_eq!(advice(&rig), Some((text, Some("remote-as"))));
+
+    let mut rig = Rig::enabled(settings());
+    rig.connected();
+    rig.closed(Outgoing, CloseCause::Eof);
+    let text = "it is probably not configured to peer with us".to_owned();
+    assert_eq!(advice(&rig), Some((text, None)));
+
+    let families = Families::only(Family::Ipv6Unicast);
+    let mut rig = Rig::enabled(Settings {
+        families,
+        ..settings()
+    });
+    rig.connected();
+    rig.frame(
+        Outgoing,
+        &Open::new(REMOTE_AS, 90, LOWER_ID, vec![]).encode(),
+    );
+    let text = "no address family in common, we offer ipv6-unicast".to_owned();
+    assert_eq!(advice(&rig), Some((text, Some("families"))));
+}
