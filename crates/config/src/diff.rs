@@ -19,13 +19,8 @@ use peer::Effects;
 pub enum Label {
     /// Takes effect at once; nobody notices.
     Live,
-    /// The session stays; routes pass policy again.
-    SoftRefresh {
-        /// What the peer sent is judged again (RFC 2918, or from what was kept).
-        import: bool,
-        /// What the peer is sent is computed again.
-        export: bool,
-    },
+    /// The session stays; the peer is asked for its routes again (RFC 2918), which are judged anew.
+    SoftRefresh,
     /// The session goes down and, unless disabled, comes up again.
     SessionReset,
     /// A peer or range is new.
@@ -195,7 +190,7 @@ fn changed(old: &Peer, new: &Peer, guards: &GuardEffects, subject: Subject) -> O
     let cost = match label {
         Label::SessionReset if !new.enabled => ": the session is shut down",
         Label::SessionReset => ": the session is reset",
-        Label::SoftRefresh { .. } => ": routes pass policy again, the session stays",
+        Label::SoftRefresh => ": routes pass policy again, the session stays",
         Label::Live | Label::PeerAdded | Label::PeerRemoved | Label::Restart => "",
     };
     Some(Change {

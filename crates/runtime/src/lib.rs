@@ -1,1 +1,125 @@
 //! Sockets, tasks, clocks and signals around the speaker.
+//!
+//! One thread owns the speaker: every task here runs on the same current-thread runtime and
+//! borrows it for a moment, so that no lock and no channel stands on the way of a route. A task
+//! never holds the speaker across an `.await`. What other threads want of it comes as closures
+//! ([`speaker::Ask`]) and kernel events over bounded channels.
+
+mod connection;
+mod core;
+mod files;
+mod limits;
+mod listener;
+mod logging;
+mod sockets;
+mod stop;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+use config::Config;
+use fib::{KernelEvent, KernelPort};
+use speaker::{Ask, Identity, Speaker};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+pub use crate::files::{LoadError, load_config};
+pub use crate::limits::raise_file_limit;
+pub use crate::listener::Listeners;
+pub use crate::logging::init as init_logging;
+
+/// Reads the configuration again.
+pub type Reload = Box<dyn FnMut() -> Result<Config, LoadError>>;
+
+/// Everything the runtime drives, besides the speaker itself.
+pub struct Parts {
+    /// Bound listening sockets.
+    pub listeners: Listeners,
+    /// The kernel's side, where there is one.
+    pub kernel: Option<KernelParts>,
+    /// Questions from other threads.
+    pub asks: mpsc::Receiver<Ask>,
+    /// What SIGHUP runs.
+    pub reload: Reload,
+    /// Whether our kernel routes are removed when the process is told to stop.
+    pub remove_routes_on_stop: bool,
+}
+
+/// The port to the kernel and what it reports.
+pub struct KernelParts {
+    /// Where plans go.
+    pub port: Box<dyn KernelPort>,
+    /// Where reports come from; bounded by the sender.
+    pub events: mpsc::Receiver<KernelEvent>,
+}
+
+/// Why the runtime could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// A listening socket could not be made.
+    #[error("cannot listen on {address}: {source}; {remedy}")]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The event loop or a signal handler could not be made.
+    #[error("cannot start the event loop: {0}; check the limits of open files and memory")]
+    Start(#[from] io::Error),
+}
+
+/// Runs a speaker with this configuration until SIGTERM or SIGINT. `node_address` serves as router
+/// id where none is configured.
+///
+/// # Errors
+/// [`RuntimeError::Start`] if the event loop or the signal handlers cannot be made.
+pub fn run(
+    config: Config,
+    node_address: Option<Ipv4Addr>,
+    parts: Parts,
+) -> Result<(), RuntimeError> {
+    let identity = Identity::of(&config, node_address);
+    let speaker = Speaker::new(Instant::now(), config, identity, seed());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, drive(speaker, parts))
+}
+
+/// Different in every process: timer jitter and hash tables must not be predictable.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(SystemTime::now())
+}
+
+async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
+    let Parts {
+        listeners,
+        kernel,
+        asks,
+        reload,
+        remove_routes_on_stop,
+    } = parts;
+    let (port, events) = match kernel {
+        Some(KernelParts { port, events }) => (Some(port), Some(events)),
+        None => (None, None),
+    };
+    let signals = stop::Signals::new()?;
+    let core = Rc::new(core::Core::new(speaker, port));
+    listeners.spawn(&core)?;
+    tokio::task::spawn_local(core::answer(Rc::clone(&core), asks));
+    if let Some(events) = events {
+        tokio::task::spawn_local(core::hear_kernel(Rc::clone(&core), events));
+    }
+    tokio::task::spawn_local(core::begin(Rc::clone(&core)));
+    tokio::task::spawn_local(core::pump(Rc::clone(&core)));
+    signals.serve(&core, reload).await;
+    stop::stop(&core, remove_routes_on_stop).await;
+    Ok(())
+}

@@ -213,6 +213,12 @@ impl Session {
         &self.settings
     }
 
+    /// Takes other settings. A session that is up keeps what it negotiated, and a timer that runs keeps its end: the
+    /// next attempt and the next OPEN follow them.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// The owner has sent `count` UPDATEs. They count as keepalives too (RFC 4271 4.4, 8.2.2 event 27).
     pub fn sent_updates(&mut self, now: Instant, count: u64) {
         self.counters.sent[MessageType::Update.index()] += count;

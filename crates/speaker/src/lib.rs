@@ -1,1 +1,286 @@
-//! The BGP speaker as one value, composed of the pure crates.
+//! The BGP speaker as one value: sessions, table, export groups and kernel plan, wired together
+//! by plain functions. It opens no socket, reads no clock and starts no thread: bytes, time and
+//! kernel events are arguments, and what it wants done comes out of [`Speaker::poll_effect`],
+//! [`Speaker::fill`] and [`Speaker::drive_kernel`]. Whoever drives it — the runtime on tokio, or a
+//! test in virtual time — runs the same wiring.
+//!
+//! After any input, call [`Speaker::run`] until it says there is no more to do, then carry out
+//! the effects and sleep until [`Speaker::next_deadline`].
+
+mod conn;
+mod effect;
+mod event;
+mod identity;
+mod ingest;
+mod kernel;
+mod lifecycle;
+mod peer;
+mod reload;
+mod restart;
+mod routes;
+mod sessions;
+#[cfg(test)]
+mod testing;
+mod timers;
+mod updown;
+mod watch;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use config::Config;
+use fib::KernelPort;
+use policy::Guards;
+use rib::{PeerId, Rib, RibConfig};
+use wire::{DecodeScratch, Prefix};
+
+pub use session::CloseCause;
+
+pub use crate::effect::{Admission, ConnId, Dial, Effect};
+pub use crate::event::{Event, Severity};
+pub use crate::identity::Identity;
+pub use crate::lifecycle::{PeerError, ResetKind};
+pub use crate::peer::{Link, Peer, PeerCounters, PeerSource};
+pub use crate::reload::Reloaded;
+pub use crate::routes::{ApiRoute, RouteError};
+pub use crate::watch::{Notifier, WatchChange, WatchFilter, WatchId, WatchProgress};
+
+use crate::conn::Conns;
+use crate::event::{Events, Limiter};
+use crate::kernel::KernelSide;
+use crate::peer::Peers;
+use crate::restart::Restart;
+use crate::routes::ApiRoutes;
+use crate::timers::Timers;
+use crate::watch::Watches;
+
+/// A question to the speaker, or a command, run on the thread that owns it.
+pub type Ask = Box<dyn FnOnce(&mut Speaker, Instant) + Send>;
+
+/// Steps of deferred work (peers gone down, walks) done in one [`Speaker::run`]; small enough that
+/// keepalives never wait.
+const WORK_BUDGET: usize = 1024;
+
+/// The speaker.
+#[derive(Debug)]
+pub struct Speaker {
+    config: Config,
+    identity: Identity,
+    guards: Arc<Guards>,
+    peers: Peers,
+    conns: Conns,
+    rib: Rib,
+    kernel: Option<KernelSide>,
+    restart: Restart,
+    timers: Timers,
+    effects: VecDeque<Effect>,
+    events: Events,
+    scratch: DecodeScratch,
+    watches: Watches,
+    api_routes: ApiRoutes,
+    admission: AdmissionState,
+    clock: Clock,
+}
+
+/// What accepting connections needs between two calls.
+#[derive(Debug, Default)]
+struct AdmissionState {
+    /// The connection being offered to a session.
+    offered: Option<ConnId>,
+    /// It was refused, and what to answer.
+    refused: Option<Option<Bytes>>,
+    /// Peers of each dynamic range.
+    dynamic: HashMap<Prefix, u32>,
+    unknown_lines: Limiter,
+    refused_total: u64,
+}
+
+/// When we started, whether sessions may begin, and the seed of everything random.
+#[derive(Debug)]
+struct Clock {
+    started: Instant,
+    running: bool,
+    seed: u64,
+}
+
+impl Speaker {
+    /// A speaker with this configuration. `seed` feeds timer jitter and hash tables. Nothing
+    /// happens before [`Speaker::start`].
+    pub fn new(now: Instant, config: Config, identity: Identity, seed: u64) -> Self {
+        let rib = Rib::new(RibConfig {
+            router_id: identity.router_id,
+            cluster_id: identity.cluster_id,
+            local_as: identity.local_as,
+            log_limit: config.limits.export_log,
+            tombstone_limit: config.limits.tombstones,
+            multipath_relax: config.multipath_relax,
+            keep_rejected: config.role == config::Role::Node,
+            seed,
+        });
+        let mut speaker = Speaker {
+            guards: Arc::new(config.guards()),
+            identity,
+            peers: Peers::default(),
+            conns: Conns::default(),
+            rib,
+            kernel: None,
+            restart: Restart::new(wire::Families::EMPTY),
+            timers: Timers::default(),
+            effects: VecDeque::new(),
+            events: Events::default(),
+            scratch: DecodeScratch::default(),
+            watches: Watches::default(),
+            api_routes: ApiRoutes::new(),
+            admission: AdmissionState::default(),
+            clock: Clock {
+                started: now,
+                running: false,
+                seed,
+            },
+            config,
+        };
+        speaker.init_kernel();
+        speaker.init_local_routes();
+        speaker.init_peers(now);
+        speaker
+    }
+
+    /// Lets sessions begin. With a kernel, call this when its first dump has arrived, so that the
+    /// node's own addresses are known.
+    pub fn start(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.clock.running, true) {
+            for id in self.peers.ids() {
+                self.enable_if_wanted(now, id);
+            }
+        }
+    }
+
+    /// Does what is due: timers, deferred table work, flushing of export groups, the kernel plan.
+    /// True while there is more; call again then, after letting I/O run.
+    pub fn run(&mut self, now: Instant) -> bool {
+        while let Some(id) = self.timers.pop_due(now) {
+            self.tell(now, id, session::Input::Timer);
+        }
+        let mut more = self.rib.work(WORK_BUDGET);
+        more |= self.rib.flush(now);
+        more |= self.run_kernel(now);
+        self.reset_fallen(now);
+        while let Some(id) = self.rib.poll_ready() {
+            if let Some(link) = self.peers.get(id).and_then(Peer::link) {
+                self.effects.push_back(Effect::Writable(link.conn));
+            }
+        }
+        self.wake_watches();
+        more
+    }
+
+    /// The time at which [`Speaker::run`] has something to do, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let kernel = self.kernel.as_ref().and_then(KernelSide::next_deadline);
+        [
+            self.timers.next(),
+            self.rib.next_flush(),
+            kernel,
+            self.restart.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next thing for the world to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The next fact worth telling.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// Takes up to about `max` octets to send on a connection: shared slices, cut between
+    /// messages. Nothing is added when there is nothing to send.
+    pub fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Vec<Bytes>, max: usize) {
+        let Some(known) = self.conns.get_mut(conn) else {
+            return;
+        };
+        let id = known.peer;
+        out.extend(known.control.drain(..));
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if peer.link.as_ref().is_some_and(|link| link.conn == conn) {
+            let before = out.len();
+            self.rib.fill(id, out, max);
+            let updates = out[before..].iter().map(|slice| messages(slice)).sum();
+            if updates > 0 {
+                peer.session.sent_updates(now, updates);
+                self.arm(id);
+            }
+        }
+    }
+
+    /// Passes what the kernel plan wants done to the port.
+    pub fn drive_kernel(&mut self, now: Instant, port: &mut dyn KernelPort) {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.drive(now, port);
+        }
+    }
+
+    /// The table.
+    pub fn rib(&self) -> &Rib {
+        &self.rib
+    }
+
+    /// The configuration in effect.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Who we are.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// All peers, in no particular order.
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.peers.iter()
+    }
+
+    /// One peer by its slot.
+    pub fn peer(&self, id: PeerId) -> Option<&Peer> {
+        self.peers.get(id)
+    }
+
+    /// The kernel plan, if this speaker has a kernel.
+    pub fn kernel(&self) -> Option<&fib::Fib> {
+        self.kernel.as_ref().map(KernelSide::fib)
+    }
+
+    /// When this speaker was made.
+    pub fn started(&self) -> Instant {
+        self.clock.started
+    }
+
+    /// Connections refused because no peer has their address.
+    pub fn refused_connections(&self) -> u64 {
+        self.admission.refused_total
+    }
+
+    /// Facts dropped because nobody drained them in time.
+    pub fn lost_events(&self) -> u64 {
+        self.events.lost()
+    }
+}
+
+/// How many whole messages a slice holds, by the length field of each header (RFC 4271 section 4.1).
+fn messages(slice: &[u8]) -> u64 {
+    let (mut at, mut count) = (0, 0);
+    while let Some(&[high, low]) = slice.get(at + 16..at + 18) {
+        at += usize::from(u16::from_be_bytes([high, low])).max(wire::HEADER_LEN);
+        count += 1;
+    }
+    count
+}

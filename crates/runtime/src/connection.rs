@@ -1,0 +1,177 @@
+//! One task per TCP connection: octets in, slices of shared messages out.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use speaker::{CloseCause, ConnId, Dial, Speaker};
+use tokio::net::TcpStream;
+
+use crate::core::{Core, Handle};
+use crate::sockets;
+
+/// Octets taken from the export log at once.
+const FILL: usize = 64 * 1024;
+/// Slices given to one write.
+const SLICES: usize = 64;
+/// How long the last words of a session may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Opens a connection and runs it.
+pub(crate) async fn dial(core: Rc<Core>, dial: Dial, handle: Rc<Handle>) {
+    let opened = tokio::select! {
+        opened = sockets::connect(&dial) => opened,
+        () = closed(&handle) => return,
+    };
+    match opened.and_then(|stream| Ok((stream.local_addr()?, stream.peer_addr()?, stream))) {
+        Ok((local, remote, stream)) => {
+            core.with(|speaker, now| speaker.on_connected(now, dial.conn, local, remote));
+            run(core, dial.conn, stream, handle).await;
+        }
+        Err(error) => {
+            core.forget(dial.conn);
+            core.with(|speaker, now| speaker.on_connect_failed(now, dial.conn, error.kind()));
+        }
+    }
+}
+
+/// Waits until the speaker wants the connection closed.
+async fn closed(handle: &Handle) {
+    while handle.closing.borrow().is_none() {
+        handle.notify.notified().await;
+    }
+}
+
+/// Runs an open connection until either side ends it.
+pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle: Rc<Handle>) {
+    core.open.set(core.open.get() + 1);
+    let mut pending = Pending::default();
+    let ended = loop {
+        if let Some(last) = handle.closing.take() {
+            pending.queue.extend(last);
+            farewell(&stream, pending).await;
+            break None;
+        }
+        if pending.is_empty() {
+            pending.refill(&mut core.speaker.borrow_mut(), conn);
+        }
+        let idle = pending.is_empty();
+        let outcome = tokio::select! {
+            ready = stream.readable() => ready.and_then(|()| read(&core, conn, &stream)),
+            ready = stream.writable(), if !idle => ready.and_then(|()| pending.write(&stream)),
+            () = handle.notify.notified() => Ok(()),
+        };
+        if let Err(error) = outcome {
+            break Some(error);
+        }
+    };
+    core.open.set(core.open.get() - 1);
+    core.stepped.notify_waiters();
+    if let Some(error) = ended {
+        core.forget(conn);
+        let cause = match error.kind() {
+            io::ErrorKind::UnexpectedEof => CloseCause::Eof,
+            kind => CloseCause::Error(kind),
+        };
+        core.with(|speaker, now| speaker.on_closed(now, conn, cause));
+    }
+}
+
+/// Reads once and gives the octets to the speaker.
+fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<()> {
+    let mut scratch = core.scratch.borrow_mut();
+    match stream.try_read(&mut scratch) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(length) => {
+            core.with(|speaker, now| speaker.on_bytes(now, conn, &scratch[..length]));
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Messages taken from the speaker and not yet taken by the socket.
+#[derive(Default)]
+struct Pending {
+    queue: VecDeque<Bytes>,
+    taken: Vec<Bytes>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn refill(&mut self, speaker: &mut Speaker, conn: ConnId) {
+        speaker.fill(Instant::now(), conn, &mut self.taken, FILL);
+        self.queue.extend(self.taken.drain(..));
+        if self.queue.is_empty() {
+            // An idle peer holds no buffer.
+            *self = Pending::default();
+        }
+    }
+
+    fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
+        let slices: Vec<IoSlice<'_>> = self
+            .queue
+            .iter()
+            .take(SLICES)
+            .map(|bytes| IoSlice::new(bytes))
+            .collect();
+        match stream.try_write_vectored(&slices) {
+            Ok(length) => {
+                self.advance(length);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn advance(&mut self, mut length: usize) {
+        while let Some(first) = self.queue.front_mut() {
+            if length < first.len() {
+                first.advance(length);
+                return;
+            }
+            length -= first.len();
+            self.queue.pop_front();
+        }
+    }
+}
+
+/// Sends what is left, then closes without destroying it: data the peer has sent meanwhile is
+/// read away first, because closing over unread data resets the connection and the peer would
+/// never see our NOTIFICATION.
+async fn farewell(stream: &TcpStream, mut pending: Pending) {
+    let last_words = async {
+        while !pending.is_empty() {
+            stream.writable().await?;
+            pending.write(stream)?;
+        }
+        socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
+        let mut sink = [0; 4096];
+        loop {
+            stream.readable().await?;
+            match stream.try_read(&mut sink) {
+                Ok(0) => return io::Result::Ok(()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    };
+    // Best effort: a peer that no longer reads gets no more than this.
+    let _ = tokio::time::timeout(FAREWELL, last_words).await;
+}
+
+/// Sends one message to a connection nobody wants, then closes it.
+pub(crate) async fn refuse(stream: TcpStream, message: Option<Bytes>) {
+    let pending = Pending {
+        queue: message.into_iter().collect(),
+        taken: Vec::new(),
+    };
+    farewell(&stream, pending).await;
+}

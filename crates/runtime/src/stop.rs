@@ -1,0 +1,86 @@
+//! Signals, reload and the end.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::Reload;
+use crate::core::Core;
+
+/// How long sessions may take to say goodbye, and the kernel to take our routes away.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+pub(crate) struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Reloads on SIGHUP; returns on SIGTERM and SIGINT.
+    pub(crate) async fn serve(mut self, core: &Rc<Core>, mut reload: Reload) {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => reload_now(core, &mut reload),
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
+        }
+    }
+}
+
+fn reload_now(core: &Core, reload: &mut Reload) {
+    match reload() {
+        Ok(config) => {
+            let outcome = core.with(|speaker, now| speaker.reload(now, config));
+            for change in outcome.needs_restart {
+                tracing::warn!("not in effect until the daemon is restarted: {change}");
+            }
+        }
+        Err(error) => {
+            for line in error.to_string().lines() {
+                tracing::error!("{line}");
+            }
+            tracing::error!("not reloaded: nothing changed");
+        }
+    }
+}
+
+/// Ends the sessions and, if wanted, takes our routes out of the kernel.
+pub(crate) async fn stop(core: &Rc<Core>, remove_routes: bool) {
+    tracing::info!(
+        "stopping; kernel routes are {}",
+        if remove_routes { "removed" } else { "kept" }
+    );
+    core.with(|speaker, now| {
+        speaker.stop(now);
+        if remove_routes {
+            speaker.remove_kernel_routes(now);
+        }
+    });
+    let quiet = || {
+        core.open.get() == 0
+            && (!remove_routes || core.speaker.borrow().kernel().is_none_or(fib::Fib::idle))
+    };
+    let done = async {
+        while !quiet() {
+            core.stepped.notified().await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, done).await.is_err() {
+        tracing::warn!(
+            "stopped without waiting longer for {} connections to close",
+            core.open.get()
+        );
+    }
+}

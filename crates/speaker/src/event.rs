@@ -1,0 +1,321 @@
+//! Facts worth telling: built once, rendered as log line, counted, and seen by tests.
+//! The queue is bounded; when nobody drains it the oldest facts go, and their number is kept.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use session::DownReason;
+use wire::{Families, Family};
+
+/// How loud a fact is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Part of normal work.
+    Info,
+    /// Somebody should look at it.
+    Warning,
+}
+
+/// Something that happened in the speaker.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A session reached Established.
+    SessionUp {
+        /// The peer's name.
+        peer: String,
+        /// Its address.
+        address: IpAddr,
+        /// Families in use.
+        families: Families,
+        /// Hold time agreed, in seconds; 0 is off.
+        hold_time: u16,
+    },
+    /// A session left Established.
+    SessionDown {
+        /// The peer's name.
+        peer: String,
+        /// Its address.
+        address: IpAddr,
+        /// Why.
+        reason: DownReason,
+        /// How long it had been Established.
+        uptime: Duration,
+    },
+    /// A session did not come up.
+    AttemptFailed {
+        /// The peer's name.
+        peer: String,
+        /// Its address.
+        address: IpAddr,
+        /// Why.
+        reason: DownReason,
+        /// Attempts since the line before, this one included.
+        count: u64,
+    },
+    /// UPDATE messages of this peer had faults that did not end the session.
+    UpdateFault {
+        /// The peer's name.
+        peer: String,
+        /// The newest fault, as text for an operator.
+        fault: String,
+        /// Faults since the line before, this one included.
+        count: u64,
+    },
+    /// Routes of this peer were refused by a check of the path itself.
+    PathRefused {
+        /// The peer's name.
+        peer: String,
+        /// Why the newest was refused.
+        reason: rib::RejectReason,
+        /// Refusals since the line before, this one included.
+        count: u64,
+    },
+    /// A connection from an address that is no peer and in no dynamic range.
+    UnknownPeer {
+        /// The address.
+        address: IpAddr,
+        /// Connections since the line before, this one included.
+        count: u64,
+    },
+    /// The limit of a dynamic range refused a peer.
+    DynamicLimit {
+        /// The address.
+        address: IpAddr,
+        /// The configured limit.
+        limit: u32,
+    },
+    /// A peer now exists.
+    PeerAdded {
+        /// The peer's name.
+        peer: String,
+    },
+    /// A peer no longer exists.
+    PeerRemoved {
+        /// The peer's name.
+        peer: String,
+    },
+    /// End-of-RIB arrived (RFC 4724 section 2).
+    EndOfRib {
+        /// The peer's name.
+        peer: String,
+        /// For this family.
+        family: Family,
+    },
+    /// A family is not announced because there is no next hop of it to give.
+    NoNextHop {
+        /// The peer's name.
+        peer: String,
+        /// The family.
+        family: Family,
+    },
+    /// Routes a former run left in the kernel are no longer waited for.
+    Swept {
+        /// The family.
+        family: Family,
+        /// Why now.
+        because: &'static str,
+    },
+    /// The kernel side could not do its work.
+    Kernel {
+        /// What failed and what to do.
+        text: String,
+    },
+    /// A new configuration is in effect.
+    Reloaded {
+        /// One line per change.
+        changes: Vec<String>,
+    },
+}
+
+impl Event {
+    /// How loud this fact is.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Event::SessionUp { .. }
+            | Event::PeerAdded { .. }
+            | Event::PeerRemoved { .. }
+            | Event::EndOfRib { .. }
+            | Event::Swept { .. }
+            | Event::Reloaded { .. } => Severity::Info,
+            Event::SessionDown { .. }
+            | Event::AttemptFailed { .. }
+            | Event::UpdateFault { .. }
+            | Event::PathRefused { .. }
+            | Event::UnknownPeer { .. }
+            | Event::DynamicLimit { .. }
+            | Event::NoNextHop { .. }
+            | Event::Kernel { .. } => Severity::Warning,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::SessionUp {
+                peer,
+                address,
+                families,
+                hold_time,
+            } => {
+                write!(
+                    f,
+                    "peer {peer} ({address}) is up: hold time {hold_time} s, families"
+                )?;
+                families
+                    .iter()
+                    .try_for_each(|family| write!(f, " {family}"))
+            }
+            Event::SessionDown {
+                peer,
+                address,
+                reason,
+                uptime,
+            } => {
+                write!(
+                    f,
+                    "peer {peer} ({address}) went down after {} s: {reason}",
+                    uptime.as_secs()
+                )
+            }
+            Event::AttemptFailed {
+                peer,
+                address,
+                reason,
+                count,
+            } => write!(
+                f,
+                "peer {peer} ({address}) does not come up: {reason} ({count} attempts since the last such line)"
+            ),
+            Event::UpdateFault { peer, fault, count } => {
+                write!(
+                    f,
+                    "peer {peer} sent a faulty UPDATE: {fault} ({count} since the last such line)"
+                )
+            }
+            Event::PathRefused {
+                peer,
+                reason,
+                count,
+            } => {
+                write!(
+                    f,
+                    "peer {peer}: path refused: {reason} ({count} since the last such line)"
+                )
+            }
+            Event::UnknownPeer { address, count } => write!(
+                f,
+                "refused a connection from {address}: no peer and no dynamic range has this address; \
+                 add it under `peers` or `dynamic-peers` ({count} such connections since the last such line)"
+            ),
+            Event::DynamicLimit { address, limit } => {
+                write!(
+                    f,
+                    "refused {address}: its dynamic range is at its limit of {limit} peers; raise `limit`"
+                )
+            }
+            Event::PeerAdded { peer } => write!(f, "peer {peer} added"),
+            Event::PeerRemoved { peer } => write!(f, "peer {peer} removed"),
+            Event::EndOfRib { peer, family } => {
+                write!(f, "peer {peer} sent its whole table of {family}")
+            }
+            Event::NoNextHop { peer, family } => write!(
+                f,
+                "peer {peer}: {family} is not announced: this node has no address of that family on the \
+                 session's interface; set `next-hop-v6` or give the interface an address"
+            ),
+            Event::Swept { family, because } => {
+                write!(
+                    f,
+                    "kernel routes of {family} left by a former run are swept: {because}"
+                )
+            }
+            Event::Kernel { text } => write!(f, "kernel: {text}"),
+            Event::Reloaded { changes } if changes.is_empty() => {
+                write!(f, "configuration reloaded: no change")
+            }
+            Event::Reloaded { changes } => {
+                write!(f, "configuration reloaded: {}", changes.join("; "))
+            }
+        }
+    }
+}
+
+/// Facts kept until drained.
+const KEPT: usize = 1024;
+
+/// A bounded queue of facts.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    queue: VecDeque<Event>,
+    lost: u64,
+}
+
+impl Events {
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.queue.len() == KEPT {
+            self.queue.pop_front();
+            self.lost += 1;
+        }
+        self.queue.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// Lets one line in ten seconds through and counts what it held back.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    last: Option<std::time::Instant>,
+    held: u64,
+}
+
+/// The least time between two lines of one kind.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+impl Limiter {
+    /// Counts one occurrence; the number to report, if a line is due.
+    pub(crate) fn hit(&mut self, now: std::time::Instant) -> Option<u64> {
+        self.held += 1;
+        let due = self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= LINE_EVERY);
+        due.then(|| {
+            self.last = Some(now);
+            std::mem::take(&mut self.held)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limiter_reports_once_and_counts_the_rest() {
+        let (start, mut limiter) = (crate::testing::start(), Limiter::default());
+        assert_eq!(limiter.hit(start), Some(1));
+        assert_eq!((0..5).filter_map(|_| limiter.hit(start)).count(), 0);
+        assert_eq!(limiter.hit(start + LINE_EVERY), Some(6));
+    }
+
+    #[test]
+    fn the_oldest_events_go_first_and_are_counted() {
+        let mut events = Events::default();
+        for index in 0..KEPT + 3 {
+            events.push(Event::PeerAdded {
+                peer: index.to_string(),
+            });
+        }
+        assert_eq!(events.lost(), 3);
+        assert!(matches!(events.pop(), Some(Event::PeerAdded { peer }) if peer == "3"));
+    }
+}

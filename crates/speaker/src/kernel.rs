@@ -1,0 +1,199 @@
+//! The kernel as one more consumer of the table: what is best becomes what is desired, and the
+//! plan in `fib` does the rest.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, Target};
+use rib::{Consumed, ConsumerId, DestView, PeerId, Rib};
+use wire::{Families, Family, Prefix};
+
+use crate::Speaker;
+use crate::event::Event;
+use crate::restart::Restart;
+
+/// Changed destinations moved from the table to the plan in one step.
+const STEP: usize = 256;
+
+/// The table's consumer, and the plan.
+#[derive(Debug)]
+pub(crate) struct KernelSide {
+    fib: Fib,
+    consumer: ConsumerId,
+    ecmp: bool,
+    dumped: bool,
+}
+
+impl KernelSide {
+    pub(crate) fn fib(&self) -> &Fib {
+        &self.fib
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.fib.next_deadline()
+    }
+
+    pub(crate) fn drive(&mut self, now: Instant, port: &mut dyn KernelPort) {
+        self.fib.drive(now, port);
+    }
+
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        !self.dumped || self.fib.local_addresses().any(|own| own.local == address)
+    }
+
+    /// All addresses of this node.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        self.fib.local_addresses().map(|own| own.local).collect()
+    }
+
+    /// The addresses on the interface that holds `local`, in order.
+    pub(crate) fn addresses_beside(&self, local: IpAddr) -> Vec<IpAddr> {
+        let local = local.to_canonical();
+        let link = self
+            .fib
+            .local_addresses()
+            .find(|own| own.local == local)
+            .map(|own| own.link);
+        let beside = self
+            .fib
+            .local_addresses()
+            .filter(|own| Some(own.link) == link);
+        let mut addresses: Vec<_> = beside.map(|own| own.local).collect();
+        addresses.sort_unstable();
+        addresses
+    }
+
+    /// Moves changes of the table into the plan; true while there are more.
+    fn consume(&mut self, now: Instant, rib: &mut Rib) -> bool {
+        let KernelSide {
+            fib,
+            consumer,
+            ecmp,
+            ..
+        } = self;
+        let consumed = rib.consume(*consumer, STEP, &mut |prefix, _version, destination| {
+            fib.handle(now, FibInput::Set(prefix, target(destination, *ecmp)));
+        });
+        match consumed {
+            Consumed::More => true,
+            Consumed::Done => false,
+            Consumed::Gap => {
+                // The table forgot withdrawals we had not seen: what it no longer has goes, and
+                // the cursor starts over with what it has.
+                let rows = fib.routes(None, usize::MAX);
+                let gone: Vec<Prefix> = rows
+                    .iter()
+                    .map(|row| row.key.prefix)
+                    .filter(|prefix| rib.best(prefix).is_none())
+                    .collect();
+                for prefix in gone {
+                    fib.handle(now, FibInput::Set(prefix, None));
+                }
+                true
+            }
+        }
+    }
+}
+
+/// What the kernel should have for a destination: a blackhole for a block of our own, so that
+/// unused addresses do not loop; nothing for what the API announced; the next hops of the best
+/// paths otherwise.
+fn target(destination: &DestView<'_>, ecmp: bool) -> Option<Target> {
+    let best = destination.best()?;
+    match best.peer {
+        PeerId::LOCAL => Some(Target::Blackhole),
+        PeerId::API => None,
+        _ if ecmp => Some(Target::Unicast(
+            destination.multipath().map(|path| path.next_hop).collect(),
+        )),
+        _ => Some(Target::Unicast(vec![best.next_hop])),
+    }
+}
+
+impl Speaker {
+    pub(crate) fn init_kernel(&mut self) {
+        let Some(settings) = &self.config.kernel else {
+            return;
+        };
+        let consumer = self.rib.consumer_add();
+        let owner = Owner {
+            protocol: settings.protocol,
+            metric: settings.metric,
+            table: settings.table,
+            blackhole_metric: settings.blackhole_metric,
+        };
+        let resolve_via_default = settings.resolve_via_default;
+        let fib = Fib::new(FibConfig {
+            owner,
+            resolve_via_default,
+            ..FibConfig::default()
+        });
+        self.kernel = Some(KernelSide {
+            fib,
+            consumer,
+            ecmp: settings.ecmp,
+            dumped: false,
+        });
+        self.restart = Restart::new(Families::ALL);
+    }
+
+    /// Something the kernel port reports.
+    pub fn on_kernel(&mut self, now: Instant, event: KernelEvent) {
+        let Some(kernel) = &mut self.kernel else {
+            return;
+        };
+        let addresses = matches!(
+            event,
+            KernelEvent::Address { .. } | KernelEvent::Dump(_) | KernelEvent::LinkGone(_)
+        );
+        kernel.dumped |= matches!(event, KernelEvent::Dump(_));
+        if let KernelEvent::Failed(text) = &event {
+            self.events.push(Event::Kernel { text: text.clone() });
+        }
+        kernel.fib.handle(now, FibInput::Event(event));
+        if addresses && kernel.dumped {
+            self.addresses_changed(now);
+        }
+    }
+
+    /// Whether the kernel's first dump has arrived; true without a kernel.
+    pub fn kernel_ready(&self) -> bool {
+        self.kernel.as_ref().is_none_or(|kernel| kernel.dumped)
+    }
+
+    /// Takes every route of ours out of the kernel and wants none any more.
+    pub fn remove_kernel_routes(&mut self, now: Instant) {
+        if let Some(kernel) = &mut self.kernel {
+            self.rib.consumer_remove(kernel.consumer);
+            kernel.fib.handle(now, FibInput::RemoveAll);
+        }
+    }
+
+    pub(crate) fn run_kernel(&mut self, now: Instant) -> bool {
+        let Some(kernel) = &mut self.kernel else {
+            return false;
+        };
+        let more = kernel.consume(now, &mut self.rib);
+        if !more {
+            if !self.restart.is_due(now) {
+                return false;
+            }
+            let peers: Vec<_> = self.peers.iter().collect();
+            for (family, because) in self.restart.due(now, &peers) {
+                kernel.fib.handle(now, FibInput::Sweep(family));
+                self.events.push(Event::Swept { family, because });
+            }
+        }
+        more
+    }
+
+    /// The kernel's view of one prefix, for flags in route listings.
+    pub fn kernel_route(&self, prefix: &Prefix) -> Option<fib::RouteRow> {
+        self.kernel.as_ref()?.fib.route(prefix)
+    }
+
+    /// Families whose left-over kernel routes still wait for the sweep.
+    pub fn unswept(&self) -> impl Iterator<Item = Family> {
+        self.restart.pending().iter()
+    }
+}

@@ -1,0 +1,211 @@
+//! One record per peer: what is configured, its session, its connections, and what exists only
+//! while it is Established. A peer leaves by removing its record.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use policy::{Export, Guards, Import};
+use rib::PeerId;
+use session::{Negotiated, Session, Side};
+use wire::{DecodeContext, Families, Prefix};
+
+use crate::effect::ConnId;
+use crate::event::Limiter;
+use crate::updown::OwnNextHops;
+
+/// Where a peer comes from, which decides who may remove it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerSource {
+    /// The configuration file; a reload may remove it.
+    File,
+    /// The API; it lives until deleted or the process ends, and a reload leaves it.
+    Api,
+    /// It connected from a dynamic range; it goes with its session.
+    Dynamic {
+        /// The range's prefix.
+        range: Prefix,
+    },
+}
+
+/// What a peer has only while it is Established.
+#[derive(Debug)]
+pub struct Link {
+    pub(crate) conn: ConnId,
+    pub(crate) decode: DecodeContext,
+    /// What the two sides agreed on.
+    pub negotiated: Box<Negotiated>,
+    /// Families we announce: those agreed on for which there is a next hop to give.
+    pub announced: Families,
+    /// Families of which the peer sent End-of-RIB.
+    pub end_of_rib: Families,
+    /// When the session came up.
+    pub since: Instant,
+    /// When the last UPDATE with routes came.
+    pub last_update: Instant,
+    pub(crate) own_next_hops: OwnNextHops,
+}
+
+/// Counters of one peer over all its sessions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerCounters {
+    /// UPDATE messages with a fault that did not end the session (RFC 7606).
+    pub update_faults: u64,
+    /// UPDATE messages whose path was refused by a check, such as an AS loop.
+    pub paths_refused: u64,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) config: config::Peer,
+    pub(crate) source: PeerSource,
+    pub(crate) session: Session,
+    pub(crate) outgoing: Option<ConnId>,
+    pub(crate) incoming: Option<ConnId>,
+    /// It had an incoming connection; a dynamic peer without one any more is gone.
+    pub(crate) adopted: bool,
+    pub(crate) import: Import,
+    pub(crate) export: Arc<Export>,
+    pub(crate) link: Option<Link>,
+    pub(crate) counters: PeerCounters,
+    pub(crate) attempt_lines: Limiter,
+    pub(crate) fault_lines: Limiter,
+    pub(crate) refusal_lines: Limiter,
+    pub(crate) revision: u64,
+    /// The reason an operator gave when disabling it through the API.
+    pub(crate) disabled: Option<String>,
+    /// An operator enabled it through the API although the file says otherwise.
+    pub(crate) forced_on: bool,
+}
+
+impl Peer {
+    /// Its slot; valid while the peer exists.
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &config::Peer {
+        &self.config
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> &PeerSource {
+        &self.source
+    }
+
+    /// Its session: state, timers, counters, last error.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// What it has while Established.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// Its counters.
+    pub fn counters(&self) -> PeerCounters {
+        self.counters
+    }
+
+    /// Why it is held down, if an operator disabled it; may be empty.
+    pub fn disabled_reason(&self) -> Option<&str> {
+        self.disabled.as_deref()
+    }
+
+    /// Moves with every change worth showing; the order of changes over all peers.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whether its session may be up: enabled, and not held down by an operator.
+    pub fn wanted(&self) -> bool {
+        self.forced_on || (self.config.enabled && self.disabled.is_none())
+    }
+
+    pub(crate) fn conn(&self, side: Side) -> Option<ConnId> {
+        match side {
+            Side::Outgoing => self.outgoing,
+            Side::Incoming => self.incoming,
+        }
+    }
+
+    pub(crate) fn set_conn(&mut self, side: Side, conn: Option<ConnId>) {
+        match side {
+            Side::Outgoing => self.outgoing = conn,
+            Side::Incoming => self.incoming = conn,
+        }
+    }
+
+    pub(crate) fn set_guards(&mut self, guards: &Arc<Guards>) {
+        self.import = Import::new(self.config.import.clone(), Arc::clone(guards));
+    }
+}
+
+/// All peers by slot, with an index by address.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    slots: Vec<Option<Peer>>,
+    free: Vec<u32>,
+    by_address: HashMap<IpAddr, PeerId>,
+}
+
+/// Slots below this are taken by the local sources.
+const FIRST_SLOT: u32 = rib::PeerId::FIRST_PEER.0;
+
+impl Peers {
+    /// A slot for a new peer.
+    pub(crate) fn reserve(&mut self) -> PeerId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).expect("invariant: far fewer peers than 2^32")
+        });
+        PeerId(index + FIRST_SLOT)
+    }
+
+    pub(crate) fn insert(&mut self, peer: Peer) {
+        self.by_address.insert(peer.config.address, peer.id);
+        let index = (peer.id.0 - FIRST_SLOT) as usize;
+        self.slots[index] = Some(peer);
+    }
+
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer> {
+        let index = id.0.checked_sub(FIRST_SLOT)?;
+        let peer = self.slots.get_mut(index as usize)?.take()?;
+        self.by_address.remove(&peer.config.address);
+        self.free.push(index);
+        Some(peer)
+    }
+
+    pub(crate) fn get(&self, id: PeerId) -> Option<&Peer> {
+        self.slots
+            .get(id.0.checked_sub(FIRST_SLOT)? as usize)?
+            .as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
+        self.slots
+            .get_mut(id.0.checked_sub(FIRST_SLOT)? as usize)?
+            .as_mut()
+    }
+
+    pub(crate) fn by_address(&self, address: IpAddr) -> Option<PeerId> {
+        self.by_address.get(&address).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.slots.iter().flatten()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.slots.iter_mut().flatten()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.iter().map(|peer| peer.id).collect()
+    }
+}

@@ -1,0 +1,208 @@
+//! What sessions ask for and report, carried out: connections opened and closed, a session's
+//! routes brought in and out of the table with it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rib::PeerId;
+use session::{CloseCause, Input, LastError, Output, Side};
+use wire::{CeaseSubcode, Notification};
+
+use crate::Speaker;
+use crate::effect::{Admission, ConnId, Dial, Effect};
+use crate::event::Event;
+
+impl Speaker {
+    /// A connection asked for by `Effect::Dial` is open.
+    pub fn on_connected(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) {
+        if let Some(id) = self.conns.get(conn).map(|known| known.peer) {
+            self.tell(now, id, Input::Connected { local, remote });
+        }
+    }
+
+    /// A connection asked for by `Effect::Dial` could not be opened.
+    pub fn on_connect_failed(&mut self, now: Instant, conn: ConnId, error: io::ErrorKind) {
+        let Some(known) = self.conns.remove(conn) else {
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(known.peer) {
+            peer.set_conn(known.side, None);
+        }
+        self.tell(now, known.peer, Input::ConnectFailed(error));
+    }
+
+    /// The remote side closed the connection, or it broke.
+    pub fn on_closed(&mut self, now: Instant, conn: ConnId, cause: CloseCause) {
+        let Some(known) = self.conns.remove(conn) else {
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(known.peer) {
+            peer.set_conn(known.side, None);
+        }
+        self.tell(
+            now,
+            known.peer,
+            Input::Closed {
+                side: known.side,
+                cause,
+            },
+        );
+    }
+
+    /// Somebody connected to us.
+    pub fn on_accepted(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Admission {
+        let address = remote.ip().to_canonical();
+        let Some(id) = self
+            .peers
+            .by_address(address)
+            .or_else(|| self.admit_dynamic(now, address))
+        else {
+            self.admission.refused_total += 1;
+            if let Some(count) = self.admission.unknown_lines.hit(now) {
+                self.events.push(Event::UnknownPeer { address, count });
+            }
+            let refusal = Notification::cease(CeaseSubcode::ConnectionRejected, "");
+            return Admission::Refused(Some(refusal.encode()));
+        };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return Admission::Refused(None);
+        };
+        let ttl = Some(peer.config.ttl);
+        let conn = self.conns.open(id, Side::Incoming);
+        self.admission.offered = Some(conn);
+        self.tell(now, id, Input::Accepted { local, remote });
+        self.admission.offered = None;
+        match self.admission.refused.take() {
+            Some(answer) => {
+                self.forget_refused(id);
+                Admission::Refused(answer)
+            }
+            None => Admission::Accepted { conn, ttl },
+        }
+    }
+
+    /// Gives the session of a peer something that is no frame, and carries out what follows.
+    pub(crate) fn tell(&mut self, now: Instant, id: PeerId, input: Input<'_>) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            // Only a frame can be an UPDATE to decode.
+            let _ = peer.session.handle(now, input);
+        }
+        self.settle(now, id);
+    }
+
+    /// Carries out everything the session of `id` asks for, and arms its timer.
+    pub(crate) fn settle(&mut self, now: Instant, id: PeerId) {
+        while let Some(output) = self.peers.get_mut(id).and_then(|peer| peer.session.poll()) {
+            let visible = !matches!(output, Output::Send { .. } | Output::Refresh { .. });
+            match output {
+                Output::Connect => self.dial(id),
+                Output::Abort => self.close(id, Side::Outgoing),
+                Output::Send { side, bytes } => self.send(id, side, bytes),
+                Output::Close { side } => self.close(id, side),
+                Output::Adopt => self.adopt(id),
+                Output::Refuse { notification } => self.refuse(notification),
+                Output::Failed(error) => self.attempt_failed(now, id, error),
+                Output::Up(negotiated) => self.session_up(now, id, negotiated),
+                Output::Down(down) => self.session_down(id, down),
+                Output::Refresh { family } => {
+                    if let Some(family) = wire::Family::from_afi_safi(family) {
+                        self.rib.refresh(id, family);
+                    }
+                }
+            }
+            if visible {
+                self.touch(id);
+            }
+        }
+        self.forget_dynamic(id);
+        self.arm(id);
+    }
+
+    pub(crate) fn arm(&mut self, id: PeerId) {
+        self.timers.set(
+            id,
+            self.peers
+                .get(id)
+                .and_then(|peer| peer.session.next_deadline()),
+        );
+    }
+
+    fn dial(&mut self, id: PeerId) {
+        let conn = self.conns.open(id, Side::Outgoing);
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        peer.outgoing = Some(conn);
+        self.effects.push_back(Effect::Dial(Dial {
+            conn,
+            remote: SocketAddr::new(peer.config.address, peer.config.port),
+            local: peer.config.local_address,
+            ttl: Some(peer.config.ttl),
+        }));
+    }
+
+    pub(crate) fn send(&mut self, id: PeerId, side: Side, bytes: Bytes) {
+        let Some(conn) = self.peers.get(id).and_then(|peer| peer.conn(side)) else {
+            return;
+        };
+        if let Some(known) = self.conns.get_mut(conn) {
+            known.control.push_back(bytes);
+            self.effects.push_back(Effect::Writable(conn));
+        }
+    }
+
+    pub(crate) fn close(&mut self, id: PeerId, side: Side) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let Some(conn) = peer.conn(side) else { return };
+        peer.set_conn(side, None);
+        if let Some(known) = self.conns.remove(conn) {
+            self.effects.push_back(Effect::Close {
+                conn,
+                last: known.control.into(),
+            });
+        }
+    }
+
+    fn adopt(&mut self, id: PeerId) {
+        if let (Some(conn), Some(peer)) = (self.admission.offered, self.peers.get_mut(id)) {
+            peer.incoming = Some(conn);
+            peer.adopted = true;
+        }
+    }
+
+    fn refuse(&mut self, notification: Option<Notification>) {
+        if let Some(conn) = self.admission.offered.take() {
+            self.conns.remove(conn);
+            self.admission.refused = Some(notification.map(|message| message.encode()));
+        }
+    }
+
+    fn attempt_failed(&mut self, now: Instant, id: PeerId, error: LastError) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if let Some(count) = peer.attempt_lines.hit(now) {
+            self.events.push(Event::AttemptFailed {
+                peer: peer.config.name.clone(),
+                address: peer.config.address,
+                reason: error.reason,
+                count,
+            });
+        }
+    }
+}

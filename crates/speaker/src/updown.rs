@@ -1,0 +1,300 @@
+//! A session that comes up joins the table as source and receiver; one that goes down leaves it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rib::{ExportSettings, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
+use session::{CloseCause, Down, Input, Negotiated};
+use wire::{CeaseSubcode, DecodeContext, EncodeContext, Families, Family, Notification};
+
+use crate::Speaker;
+use crate::event::Event;
+use crate::kernel::KernelSide;
+use crate::peer::{Link, Peer, PeerSource};
+
+/// The addresses we may give as next hop on one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnNextHops {
+    pub(crate) v4: Option<Ipv4Addr>,
+    pub(crate) v6: Option<Ipv6Addr>,
+}
+
+impl Speaker {
+    pub(crate) fn session_up(&mut self, now: Instant, id: PeerId, negotiated: Box<Negotiated>) {
+        let Some(peer) = self.peers.get(id) else {
+            return;
+        };
+        let Some(conn) = peer.conn(negotiated.side) else {
+            return;
+        };
+        let hops = self.own_next_hops(peer, negotiated.local.ip());
+        let source = self.source_info(peer, &negotiated);
+        let announced = self.announced(peer, &negotiated, hops);
+        let export = self.export_settings(peer, &negotiated, hops, announced);
+        let identity = ReceiverIdentity {
+            address: peer.config.address,
+            router_id: negotiated.remote_router_id,
+            own_addresses: Vec::new(),
+        };
+        self.rib.source_up(id, source);
+        self.rib.join(id, export, identity);
+        let decode = DecodeContext {
+            internal: negotiated.internal,
+            four_octet_as: negotiated.four_octet_as,
+            families: negotiated.families,
+            add_path: Families::EMPTY,
+            extended_next_hop: Families::EMPTY,
+        };
+        let name = peer.config.name.clone();
+        for family in negotiated
+            .families
+            .iter()
+            .filter(|family| !announced.contains(*family))
+        {
+            self.events.push(Event::NoNextHop {
+                peer: name.clone(),
+                family,
+            });
+        }
+        self.events.push(Event::SessionUp {
+            peer: name,
+            address: peer.config.address,
+            families: negotiated.families,
+            hold_time: negotiated.hold_time,
+        });
+        self.restart.established(now);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.link = Some(Link {
+                conn,
+                decode,
+                negotiated,
+                announced,
+                end_of_rib: Families::EMPTY,
+                since: now,
+                last_update: now,
+                own_next_hops: hops,
+            });
+        }
+    }
+
+    pub(crate) fn session_down(&mut self, id: PeerId, down: Down) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if peer.link.take().is_some() {
+            self.rib.leave(id);
+            self.rib.source_down(id);
+            self.restart.touch();
+        }
+        self.events.push(Event::SessionDown {
+            peer: peer.config.name.clone(),
+            address: peer.config.address,
+            reason: down.reason,
+            uptime: down.uptime,
+        });
+    }
+
+    fn source_info(&self, peer: &Peer, negotiated: &Negotiated) -> SourceInfo {
+        SourceInfo {
+            kind: peer_kind(peer, negotiated).into(),
+            remote_as: negotiated.remote_as,
+            local_as: peer.config.local_as,
+            router_id: negotiated.remote_router_id,
+            address: peer.config.address,
+            own_addresses: self.own_addresses(negotiated.local.ip()),
+            enforce_first_as: true,
+        }
+    }
+
+    fn export_settings(
+        &self,
+        peer: &Peer,
+        negotiated: &Negotiated,
+        hops: OwnNextHops,
+        families: Families,
+    ) -> ExportSettings {
+        ExportSettings {
+            families,
+            kind: peer_kind(peer, negotiated),
+            local_as: peer.config.local_as,
+            cluster_id: self.identity.cluster_id,
+            next_hop: next_hop_rule(peer.config.next_hop),
+            local_v4: hops.v4,
+            local_v6: hops.v6,
+            export: Arc::clone(&peer.export),
+            encode: EncodeContext {
+                four_octet_as: negotiated.four_octet_as,
+                add_path: Families::EMPTY,
+                extended_next_hop: Families::EMPTY,
+                max_len: wire::MAX_LEN,
+            },
+        }
+    }
+
+    /// The addresses a next hop must not be: those of this node, or at least of this session.
+    fn own_addresses(&self, local: IpAddr) -> Vec<IpAddr> {
+        let mut own = self
+            .kernel
+            .as_ref()
+            .map(KernelSide::addresses)
+            .unwrap_or_default();
+        own.push(local.to_canonical());
+        own
+    }
+
+    /// The next hops of our own to give on a session that runs from `local`: that address itself,
+    /// and of the other family an address of the same interface (RFC 2545 section 3 asks for a
+    /// global IPv6 address), unless one is configured.
+    pub(crate) fn own_next_hops(&self, peer: &Peer, local: IpAddr) -> OwnNextHops {
+        let neighbours = self
+            .kernel
+            .as_ref()
+            .map(|kernel| kernel.addresses_beside(local))
+            .unwrap_or_default();
+        let v4 = neighbours.iter().find_map(|address| match address {
+            IpAddr::V4(v4) if !v4.is_link_local() => Some(*v4),
+            _ => None,
+        });
+        let v6 = neighbours.iter().find_map(|address| match address {
+            IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some(*v6),
+            _ => None,
+        });
+        match local.to_canonical() {
+            IpAddr::V4(local) => OwnNextHops {
+                v4: Some(local),
+                v6: peer.config.next_hop_v6.or(v6),
+            },
+            IpAddr::V6(local) => OwnNextHops {
+                v4,
+                v6: peer.config.next_hop_v6.or(Some(local)),
+            },
+        }
+    }
+
+    /// Families to announce: those agreed on. One for which we have no next hop of our own is
+    /// announced only where no route needs one, which is when we only reflect.
+    fn announced(&self, peer: &Peer, negotiated: &Negotiated, hops: OwnNextHops) -> Families {
+        let reflects = self.kernel.is_none()
+            && negotiated.internal
+            && peer.config.next_hop != config::NextHopRule::SelfAlways;
+        negotiated
+            .families
+            .iter()
+            .filter(|family| {
+                reflects
+                    || match family {
+                        Family::Ipv4Unicast => hops.v4.is_some(),
+                        Family::Ipv6Unicast => hops.v6.is_some(),
+                    }
+            })
+            .collect()
+    }
+
+    /// The addresses of this node changed: a session whose own end went away ends at once; one
+    /// whose next hops would now be others is reset, so that peers get the new ones.
+    pub(crate) fn addresses_changed(&mut self, now: Instant) {
+        for id in self.peers.ids() {
+            let Some(peer) = self.peers.get(id) else {
+                continue;
+            };
+            let Some(link) = peer.link.as_ref() else {
+                continue;
+            };
+            let local = link.negotiated.local.ip().to_canonical();
+            let gone = self
+                .kernel
+                .as_ref()
+                .is_some_and(|kernel| !kernel.has_address(local));
+            let side = link.negotiated.side;
+            let input = if gone {
+                Input::Closed {
+                    side,
+                    cause: CloseCause::AddressGone,
+                }
+            } else if self.next_hops_moved(peer, link) {
+                let text = "the next hop of this speaker changed";
+                Input::Reset {
+                    notification: Notification::cease(CeaseSubcode::OtherConfigChange, text),
+                }
+            } else {
+                continue;
+            };
+            if gone {
+                self.close(id, side);
+            }
+            self.tell(now, id, input);
+        }
+    }
+
+    /// Whether a next hop given on this session is no longer ours, or one that was missing is
+    /// there now. Another address that could serve as well is no reason to disturb the session.
+    fn next_hops_moved(&self, peer: &Peer, link: &Link) -> bool {
+        let (held, now) = (
+            link.own_next_hops,
+            self.own_next_hops(peer, link.negotiated.local.ip()),
+        );
+        let moved = |held: Option<IpAddr>, now: Option<IpAddr>| match (held, now) {
+            (None, now) => now.is_some(),
+            (Some(held), now) if Some(held) == now => false,
+            (Some(held), _) => !self
+                .kernel
+                .as_ref()
+                .is_some_and(|kernel| kernel.has_address(held)),
+        };
+        moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4))
+            || moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6))
+    }
+
+    /// A peer for a connection from a dynamic range, if one covers the address.
+    pub(crate) fn admit_dynamic(&mut self, now: Instant, address: IpAddr) -> Option<PeerId> {
+        let found = self.config.range_of(address)?;
+        let (range, limit) = (found.prefix, found.limit);
+        let taken = self.admission.dynamic.get(&range).copied().unwrap_or(0);
+        if taken >= limit {
+            if self.admission.unknown_lines.hit(now).is_some() {
+                self.events.push(Event::DynamicLimit { address, limit });
+            }
+            return None;
+        }
+        let peer = found.peer_for(address);
+        Some(self.insert_peer(now, peer, PeerSource::Dynamic { range }))
+    }
+
+    /// A dynamic peer without a connection is gone.
+    pub(crate) fn forget_dynamic(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(id) else {
+            return;
+        };
+        let PeerSource::Dynamic { .. } = peer.source else {
+            return;
+        };
+        if peer.adopted && peer.incoming.is_none() && peer.link.is_none() {
+            self.drop_peer(id);
+        }
+    }
+
+    /// A dynamic peer whose first connection was refused never was.
+    pub(crate) fn forget_refused(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.adopted = true;
+        }
+        self.forget_dynamic(id);
+    }
+}
+
+fn peer_kind(peer: &Peer, negotiated: &Negotiated) -> PeerKind {
+    match (negotiated.internal, peer.config.route_reflector_client) {
+        (false, _) => PeerKind::Ebgp,
+        (true, true) => PeerKind::IbgpClient,
+        (true, false) => PeerKind::IbgpNonClient,
+    }
+}
+
+fn next_hop_rule(rule: config::NextHopRule) -> rib::NextHopRule {
+    match rule {
+        config::NextHopRule::Auto => rib::NextHopRule::Auto,
+        config::NextHopRule::SelfAlways => rib::NextHopRule::SelfAlways,
+        config::NextHopRule::Unchanged => rib::NextHopRule::Unchanged,
+    }
+}

@@ -1,0 +1,149 @@
+//! Speakers that find each other, exchange routes and fill kernels.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::{Config, Role};
+use wire::Prefix;
+
+use crate::{Net, NodeId};
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+
+pub(super) fn config(role: Role, text: &str) -> Config {
+    config::parse(text, "test.yaml", role, &|_| None).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+pub(super) fn addresses(host: u8) -> [(IpAddr, Prefix); 2] {
+    [
+        (
+            IpAddr::from([10, 0, 0, host]),
+            "10.0.0.0/24".parse().unwrap(),
+        ),
+        (
+            format!("fd00::{host}").parse().unwrap(),
+            "fd00::/64".parse().unwrap(),
+        ),
+    ]
+}
+
+pub(super) fn node_text(host: u8, peers: &str) -> String {
+    format!(
+        "as: 64512\nadvertise: {{blocks: [10.244.{host}.0/24, \"fd00:244:{host}::/64\"]}}\npeers:\n{peers}"
+    )
+}
+
+pub(super) fn node(net: &mut Net, host: u8, peers: &str) -> NodeId {
+    net.add(
+        config(Role::Node, &node_text(host, peers)),
+        &addresses(host),
+    )
+}
+
+pub(super) fn reflector(net: &mut Net, host: u8) -> NodeId {
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true}\n";
+    net.add(config(Role::Reflector, text), &addresses(host))
+}
+
+pub(super) const TO_REFLECTOR: &str = "  - {address: 10.0.0.250, as: internal}\n";
+
+pub(super) fn block(host: u8) -> Prefix {
+    format!("10.244.{host}.0/24").parse().unwrap()
+}
+
+fn block6(host: u8) -> Prefix {
+    format!("fd00:244:{host}::/64").parse().unwrap()
+}
+
+pub(super) fn has(net: &Net, id: NodeId, prefix: Prefix) -> bool {
+    net.kernel(id).routes(prefix).next().is_some()
+}
+
+pub(super) fn cluster(chunk: usize, nodes: u8) -> (Net, NodeId, Vec<NodeId>) {
+    let mut net = Net::new(chunk);
+    let rr = reflector(&mut net, 250);
+    let ids = (1..=nodes)
+        .map(|host| node(&mut net, host, TO_REFLECTOR))
+        .collect();
+    (net, rr, ids)
+}
+
+pub(super) fn whole(net: &Net, ids: &[NodeId]) -> bool {
+    (1u8..).zip(ids).all(|(host, _)| {
+        ids.iter()
+            .all(|id| has(net, *id, block(host)) && has(net, *id, block6(host)))
+    })
+}
+
+#[test]
+fn nodes_behind_a_reflector_learn_all_blocks_in_both_families() {
+    for chunk in [1, 7, 65_536] {
+        let (mut net, _, ids) = cluster(chunk, 4);
+        assert!(
+            net.run_until(MINUTE, |net| whole(net, &ids)),
+            "chunk {chunk}"
+        );
+    }
+}
+
+#[test]
+fn a_lost_node_takes_its_routes_with_it() {
+    let (mut net, _, ids) = cluster(4096, 3);
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    net.unplug(ids[2]);
+    assert!(net.run_until(MINUTE, |net| !has(net, ids[0], block(3))
+        && !has(net, ids[1], block6(3))));
+    assert!(has(&net, ids[0], block(2)), "others stay");
+}
+
+#[test]
+fn a_full_mesh_learns_all_blocks() {
+    let mut net = Net::new(65_536);
+    let ids: Vec<NodeId> = (1..=5)
+        .map(|host| {
+            let others = (1..=5).filter(|other| *other != host);
+            let peers: String = others
+                .map(|other| format!("  - {{address: 10.0.0.{other}, as: internal}}\n"))
+                .collect();
+            node(&mut net, host, &peers)
+        })
+        .collect();
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+}
+
+#[test]
+fn a_reload_adds_and_removes_blocks_and_leaves_sessions_alone() {
+    let (mut net, _, ids) = cluster(65_536, 2);
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    let since = |net: &Net| {
+        net.speaker(ids[0])
+            .peers()
+            .next()
+            .and_then(|peer| peer.link())
+            .map(|link| link.since)
+    };
+    let before = since(&net);
+    let text = node_text(1, TO_REFLECTOR).replace("10.244.1.0/24", "10.244.9.0/24");
+    let changed = config(Role::Node, &text);
+    net.ask(ids[0], |speaker, now| speaker.reload(now, changed));
+    assert!(net.run_until(MINUTE, |net| has(net, ids[1], block(9))
+        && !has(net, ids[1], block(1))));
+    assert_eq!(since(&net), before, "the session is the same");
+}
+
+#[test]
+fn routes_do_not_flow_over_ebgp_without_policy() {
+    let mut net = Net::new(65_536);
+    let tor = "as: 65000\nadvertise: {blocks: [192.168.0.0/24]}\npeers:\n  - {address: 10.0.0.1, as: 64512}\n";
+    let tor = net.add(config(Role::Node, tor), &addresses(200));
+    let open = "  - {address: 10.0.0.200, as: 65000}\n";
+    let id = node(&mut net, 1, open);
+    let up = |net: &Net, id| net.speaker(id).peers().all(|peer| peer.link().is_some());
+    assert!(net.run_until(MINUTE, |net| up(net, id) && up(net, tor)));
+    net.run_for(Duration::from_secs(10));
+    assert!(
+        !has(&net, id, "192.168.0.0/24".parse().unwrap()),
+        "RFC 8212: nothing accepted"
+    );
+    assert!(!has(&net, tor, block(1)), "RFC 8212: nothing sent");
+}
