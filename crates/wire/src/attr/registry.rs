@@ -62,7 +62,7 @@ impl Attribute {
     /// The row of the attribute with this type code, if we recognise it.
     #[must_use]
     pub fn of(code: u8) -> Option<&'static Attribute> {
-        ATTRIBUTES.iter().find(|row| row.code == code)
+        ATTRIBUTES.get(usize::from(ROW_OF[usize::from(code)]))
     }
 
     /// What a malformed value from this kind of peer leads to.
@@ -106,6 +106,17 @@ impl Attribute {
         }
     }
 }
+
+/// For each type code the place of its row in [`ATTRIBUTES`], or a number that is beyond them.
+static ROW_OF: [u8; 256] = {
+    let mut places = [u8::MAX; 256];
+    let mut at = 0;
+    while at < ATTRIBUTES.len() {
+        places[ATTRIBUTES[at].code as usize] = at as u8;
+        at += 1;
+    }
+    places
+};
 
 /// Every attribute that we recognise, by ascending type code.
 pub static ATTRIBUTES: [Attribute; 18] = [

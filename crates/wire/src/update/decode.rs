@@ -57,6 +57,7 @@ pub fn decode_update<'a>(
         field: fields.attributes,
         context,
         raws,
+        seen: CodeSet::default(),
         faults,
     };
     decoder.locate()?;
@@ -101,6 +102,8 @@ struct Decoder<'a, 's> {
     field: &'a [u8],
     context: &'s DecodeContext,
     raws: &'s mut Vec<Raw>,
+    /// The codes of `raws`.
+    seen: CodeSet,
     faults: &'s mut Vec<Fault>,
 }
 
@@ -112,12 +115,14 @@ impl<'a> Decoder<'a, '_> {
     }
 
     fn find(&self, code: u8) -> Option<Raw> {
+        if !self.seen.contains(code) {
+            return None;
+        }
         self.raws.iter().copied().find(|raw| raw.code == code)
     }
 
     /// Finds every attribute, drops what comes twice, and leaves `raws` sorted by type code.
     fn locate(&mut self) -> Result<(), Fault> {
-        let mut seen = CodeSet::default();
         let mut repeated = CodeSet::default();
         let mut at = 0;
         while at < self.field.len() {
@@ -126,7 +131,7 @@ impl<'a> Decoder<'a, '_> {
                 break;
             };
             at = raw.end();
-            if seen.insert(raw.code) {
+            if self.seen.insert(raw.code) {
                 self.raws.push(raw);
                 continue;
             }
@@ -277,7 +282,7 @@ impl<'a> Decoder<'a, '_> {
     ) -> Result<Option<NextHop>, Fault> {
         let mut next_hop = None;
         // It says nothing about routes in MP_REACH_NLRI and is then ignored, whatever it is (RFC 4760 section 3).
-        let ignore_next_hop = fields.nlri.is_empty() && self.find(code::MP_REACH_NLRI).is_some();
+        let ignore_next_hop = fields.nlri.is_empty() && self.seen.contains(code::MP_REACH_NLRI);
         let as4 = canonical::As4::find(self.raws, self.field, self.context.four_octet_as);
         for at in 0..self.raws.len() {
             let raw = self.raws[at];
@@ -360,7 +365,7 @@ impl<'a> Decoder<'a, '_> {
             (code::NEXT_HOP, classic),
         ];
         for (code, needed) in needed {
-            if needed && self.find(code).is_none() {
+            if needed && !self.seen.contains(code) {
                 self.fault(
                     FaultKind::MissingWellKnown { code },
                     Remedy::TreatAsWithdraw,
@@ -383,6 +388,10 @@ impl CodeSet {
         let fresh = *word & bit == 0;
         *word |= bit;
         fresh
+    }
+
+    const fn contains(&self, code: u8) -> bool {
+        self.0[(code / 64) as usize] & (1 << (code % 64)) != 0
     }
 }
 

@@ -223,3 +223,54 @@ fn every_vector_cut_anywhere_is_read_or_refused() {
         }
     }
 }
+
+/// The body of an UPDATE with these attributes and one route.
+fn body(attributes: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(attributes.len()).unwrap().to_be_bytes();
+    [&[0, 0][..], &len, attributes, &[8, 10]].concat()
+}
+
+fn long(flags: u8, code: u8, value: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(value.len()).unwrap().to_be_bytes();
+    [&[flags | 0x10, code][..], &len, value].concat()
+}
+
+#[test]
+fn a_path_that_widens_beyond_any_message_is_withdrawn() {
+    // 120 full segments of two-octet numbers: 61,440 octets, and 122,640 once they are of four octets.
+    let segment = [&[2, 255][..], &[0xFC; 510]].concat();
+    let path = segment.repeat(120);
+    let rest = hex("40 01 01 00 40 03 04 0a 00 00 01");
+    let body = body(&[long(0x40, 2, &path), rest].concat());
+    let mut scratch = DecodeScratch::new();
+    let lines = shown(&decode_update(
+        &body,
+        &context("internal two-octet"),
+        &mut scratch,
+    ));
+    assert_eq!(lines, ["unreach: 10.0.0.0/8", "fault: withdraw 3/11"]);
+    // Half of them fit.
+    let path = segment.repeat(60);
+    let rest = hex("40 01 01 00 40 03 04 0a 00 00 01");
+    let body = self::body(&[long(0x40, 2, &path), rest].concat());
+    let update = decode_update(&body, &context("internal two-octet"), &mut scratch).unwrap();
+    assert_eq!(update.attrs.as_path().length(), 60 * 255);
+}
+
+#[test]
+fn a_hostile_message_makes_few_faults_and_little_work() {
+    let route = hex("40 01 01 00 40 02 06 02 01 00 00 fc 00 40 03 04 0a 00 00 01");
+    let mut scratch = DecodeScratch::new();
+    // Nothing but repeated attributes: a fault for each code, not for each repetition.
+    let repeated: Vec<u8> = (0..20_000u32)
+        .flat_map(|i| [0xC0, 64 + (i % 3) as u8, 0])
+        .collect();
+    let message = body(&[&route[..], &repeated].concat());
+    let update = decode_update(&message, &context("internal"), &mut scratch).unwrap();
+    assert_eq!((update.faults.len(), update.attrs.iter().count()), (3, 5));
+    // A list so long that comparing all its pairs would take a second; each value twice.
+    let values: Vec<u8> = (0..15_000u32).flat_map(|i| (i / 2).to_be_bytes()).collect();
+    let message = body(&[route, long(0xC0, 8, &values)].concat());
+    let update = decode_update(&message, &context("internal"), &mut scratch).unwrap();
+    assert_eq!(update.attrs.communities().count(), 7_500);
+}

@@ -335,3 +335,41 @@ fn other_messages_have_no_routes() {
     assert!(nlri_of_message(&out, Family::Ipv6Unicast, false).is_empty());
     assert_eq!(nlri_of_message(&out, Family::Ipv4Unicast, false).len(), 1);
 }
+
+#[test]
+fn extended_messages_hold_sixteen_times_as_much() {
+    let wire = WireAttrs::new(
+        attrs(&[1]).view(),
+        std::net::Ipv6Addr::LOCALHOST.into(),
+        &CONTEXT,
+    );
+    let context = EncodeContext {
+        max_len: MAX_EXTENDED_LEN,
+        ..CONTEXT
+    };
+    let mut routes = (0..10_000u128)
+        .map(|i| {
+            let net = crate::Ipv6Net::new((i << 64).into(), 64).unwrap();
+            Nlri::from(Prefix::V6(net))
+        })
+        .peekable();
+    let mut out = BytesMut::new();
+    let count =
+        encode_announce(&mut out, &wire, Family::Ipv6Unicast, &mut routes, &context).unwrap();
+    // 65,535 octets, 23 of header and lengths, 25 of MP_REACH_NLRI, 20 of attributes, 9 for each route.
+    assert_eq!((count, out.len()), (7274, 23 + 25 + 20 + 7274 * 9));
+    let (frame, used) = crate::next_frame(&out, MAX_EXTENDED_LEN).unwrap().unwrap();
+    assert_eq!(used, out.len());
+    let decode = crate::DecodeContext {
+        internal: true,
+        four_octet_as: true,
+        families: Families::ALL,
+        add_path: Families::EMPTY,
+        extended_next_hop: Families::EMPTY,
+    };
+    let mut scratch = crate::DecodeScratch::new();
+    // The loopback address is no next hop, so the routes come out withdrawn.
+    let update = crate::decode_update(frame.body, &decode, &mut scratch).unwrap();
+    let withdrawn: usize = update.unreach.iter().flatten().map(|u| u.nlri.len()).sum();
+    assert_eq!((withdrawn, update.faults.len()), (7274, 1));
+}
