@@ -88,6 +88,7 @@ fn ipv6_puts_mp_reach_first() {
 fn two_octet_receivers_get_the_as4_pair_in_order() {
     let mut attrs = attrs(&[1, 70000]);
     attrs
+        .set_med(1)
         .set_aggregator(Aggregator {
             asn: Asn(70001),
             router_id: [1, 2, 3, 4].into(),
@@ -101,7 +102,7 @@ fn two_octet_receivers_get_the_as4_pair_in_order() {
     let wire = WireAttrs::new(attrs.view(), NextHop::V4([10, 0, 0, 1].into()), &context);
     let view = AttrView::new(&wire.octets);
     let codes: Vec<u8> = view.iter().map(|(_, code, _)| code).collect();
-    assert_eq!(codes, [1, 2, 3, 5, 7, 8, 17, 18, 35]);
+    assert_eq!(codes, [1, 2, 3, 4, 5, 7, 8, 17, 18, 35]);
     assert_eq!(view.get(code::AS_PATH), Some(&[2, 2, 0, 1, 0x5B, 0xA0][..]));
     assert_eq!(
         view.get(code::AGGREGATOR),
