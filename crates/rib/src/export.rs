@@ -119,7 +119,9 @@ impl Rib {
 
     fn is_pullable(&self, group: &Group) -> bool {
         self.best.is_pending(&group.cursor)
-            && (group.log.has_reader_at_tail() || group.log.retained() < LOG_AHEAD)
+            && (group.log.has_reader_at_tail()
+                || group.log.retained() < LOG_AHEAD
+                || self.has_too_many_tombstones())
     }
 
     fn is_pull_wanted(&self) -> bool {

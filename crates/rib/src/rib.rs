@@ -33,8 +33,8 @@ pub struct RibConfig {
     pub local_as: Asn,
     /// Octets that an export group keeps for members that read slowly. Who needs older ones is reset.
     pub log_limit: usize,
-    /// Withdrawn destinations that are kept for readers that have not seen the withdrawal. Beyond it the reader that is
-    /// furthest behind is reset, or told of a gap.
+    /// Withdrawn destinations that are kept for readers that have not seen the withdrawal. Beyond it groups pull though
+    /// their members are slow, so that `log_limit` decides, and consumers that are behind are told of a gap.
     pub tombstone_limit: usize,
     /// Paths of different neighbouring ASes may share traffic.
     pub multipath_relax: bool,
@@ -49,8 +49,6 @@ pub struct RibConfig {
 pub enum ResetReason {
     /// It reads so slowly that what it has not read exceeds the limit of the log.
     LogLimit,
-    /// It reads so slowly that too many withdrawn destinations are kept for it.
-    TombstoneLimit,
 }
 
 impl fmt::Display for ResetReason {
@@ -58,9 +56,6 @@ impl fmt::Display for ResetReason {
         f.write_str(match self {
             ResetReason::LogLimit => {
                 "it reads too slowly: what it has not read yet exceeds the limit of the export log"
-            }
-            ResetReason::TombstoneLimit => {
-                "it reads too slowly: too many withdrawn routes wait for it"
             }
         })
     }
@@ -249,3 +244,6 @@ impl Rib {
         }
     }
 }
+
+#[cfg(test)]
+mod random;

@@ -174,31 +174,39 @@ impl Rib {
         }
     }
 
-    /// Forgets withdrawn destinations that every reader has passed, and holds readers to the limit (engine rule 5).
+    /// Forgets withdrawn destinations that every reader has passed (engine rule 5), and keeps to their limit: beyond it
+    /// groups pull though their members are slow, nothing waits for members that have the withdrawal in their log, and
+    /// consumers that are behind are told of a gap.
     pub(crate) fn collect_tombstones(&mut self) {
-        self.collect(COLLECT);
-        while self.tombstones() > self.config.tombstone_limit && self.hurry_slowest() {
-            self.collect(usize::MAX);
+        self.collect_of_groups(COLLECT, Group::floor);
+        self.collect_of_consumers(COLLECT);
+        if self.has_too_many_tombstones() {
+            self.collect_of_groups(usize::MAX, |group| group.cursor.floor());
+        }
+        while self.is_consumer_too_slow() {
+            self.collect_of_consumers(usize::MAX);
         }
     }
 
-    fn tombstones(&self) -> usize {
-        let sets = self.sets.as_ref().map_or(0, |sets| sets.tombstones());
-        self.best.tombstones().max(sets)
+    /// True if more withdrawn destinations wait for groups than may.
+    pub(crate) fn has_too_many_tombstones(&self) -> bool {
+        self.best.tombstones() > self.config.tombstone_limit
     }
 
-    fn collect(&mut self, most: usize) {
-        if self.tombstones() == 0 {
+    fn collect_of_groups(&mut self, most: usize, floor: impl Fn(&Group) -> u64) {
+        if self.best.tombstones() == 0 {
             return;
         }
-        let groups = self.groups.iter().flatten().map(Group::floor);
-        let best = groups.min().unwrap_or(u64::MAX);
+        let floor = self.groups.iter().flatten().map(floor).min();
         for _ in 0..most {
-            let Some(dest) = self.best.collect(best) else {
+            let Some(dest) = self.best.collect(floor.unwrap_or(u64::MAX)) else {
                 break;
             };
             self.forget(dest);
         }
+    }
+
+    fn collect_of_consumers(&mut self, most: usize) {
         let consumers = self.consumers.iter().flatten();
         let floor = consumers.map(|consumer| consumer.cursor.floor()).min();
         for _ in 0..most {
@@ -210,27 +218,18 @@ impl Rib {
         }
     }
 
-    /// Makes who is furthest behind stop holding tombstones. False if nobody can be.
-    fn hurry_slowest(&mut self) -> bool {
-        let mut hurried = false;
-        if let Some(sets) = &mut self.sets
-            && sets.tombstones() > self.config.tombstone_limit
-        {
-            let consumers = self.consumers.iter_mut().flatten();
-            if let Some(slowest) = consumers.min_by_key(|consumer| consumer.cursor.floor()) {
-                slowest.has_gap = true;
-                sets.restart(&mut slowest.cursor);
-                hurried = true;
-            }
-        }
-        if self.best.tombstones() > self.config.tombstone_limit {
-            let groups = self.groups.iter().enumerate();
-            let floors = groups.filter_map(|(index, group)| Some((group.as_ref()?.floor(), index)));
-            if let Some((_, index)) = floors.min() {
-                hurried |= self.evict_oldest(index, ResetReason::TombstoneLimit) > 0;
-            }
-        }
-        hurried
+    /// Gives the consumer that is furthest behind a gap, if too many withdrawn destinations wait for it.
+    fn is_consumer_too_slow(&mut self) -> bool {
+        let limit = self.config.tombstone_limit;
+        let sets = self.sets.as_mut().filter(|sets| sets.tombstones() > limit);
+        let consumers = self.consumers.iter_mut().flatten();
+        let slowest = consumers.min_by_key(|consumer| consumer.cursor.floor());
+        let (Some(sets), Some(slowest)) = (sets, slowest) else {
+            return false;
+        };
+        slowest.has_gap = true;
+        sets.restart(&mut slowest.cursor);
+        true
     }
 
     /// Resets the members that read the oldest batch of a group's log. Gives how many there were.

@@ -1,0 +1,459 @@
+//! Random operations on a table with peers of all kinds, and at each rest every receiver, consumer and listing compared
+//! with an oracle that computes from scratch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wire::{AttrView, Community, Family, NextHop, Prefix};
+
+use crate::testing::oracle::{Known, Oracle, To, Words};
+use crate::testing::{Bench, address, block, config, prefix, router_id, source, v6};
+use crate::*;
+
+/// A small generator of numbers, so that a seed names a run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u32::try_from((mixed ^ (mixed >> 31)) % u64::from(limit)).unwrap()
+    }
+
+    fn one_in(&mut self, n: u32) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(u32::try_from(from.len()).unwrap()) as usize]
+    }
+}
+
+/// What happened in a run, so that it can be seen that the runs reach all that they should.
+#[derive(Debug, Default)]
+struct Reached {
+    resets: usize,
+    gaps: usize,
+    rests: usize,
+    withdrawals_in_place: usize,
+    refreshes: usize,
+}
+
+struct Run {
+    bench: Bench,
+    dice: Dice,
+    oracle: Oracle,
+    up: BTreeMap<PeerId, To>,
+    consumer: ConsumerId,
+    mirror: BTreeMap<Prefix, Words>,
+    /// Since a gap: what was heard.
+    heard: Option<BTreeSet<Prefix>>,
+    reached: Reached,
+}
+
+const PEERS: u32 = 8;
+
+fn kind_of(peer: PeerId) -> PeerKind {
+    match peer.0 % 4 {
+        0 | 1 => PeerKind::IbgpClient,
+        2 => PeerKind::IbgpNonClient,
+        _ => PeerKind::Ebgp,
+    }
+}
+
+impl Run {
+    fn new(seed: u64) -> Run {
+        let mut dice = Dice(seed);
+        let mut bench = Bench::new(RibConfig {
+            keep_rejected: dice.one_in(2),
+            tombstone_limit: if dice.one_in(4) { 3 } else { 1000 },
+            log_limit: if dice.one_in(4) { 1500 } else { 1 << 20 },
+            seed,
+            ..config()
+        });
+        let mut oracle = Oracle::default();
+        for (peer, kind) in [
+            (PeerId::LOCAL, SourceKind::Local),
+            (PeerId::API, SourceKind::Api),
+        ] {
+            oracle.sources.insert(peer, source(peer, kind));
+        }
+        let consumer = bench.rib.consumer_add();
+        Run {
+            bench,
+            dice,
+            oracle,
+            up: BTreeMap::new(),
+            consumer,
+            mirror: BTreeMap::new(),
+            heard: None,
+            reached: Reached::default(),
+        }
+    }
+
+    fn some_peer(&mut self) -> PeerId {
+        PeerId(2 + self.dice.below(PEERS))
+    }
+
+    fn some_prefix(&mut self) -> Prefix {
+        match self.dice.below(8) {
+            n @ 0..6 => block(n),
+            6 => prefix("2001:db8:1::/48"),
+            _ => prefix("2001:db8:2::/64"),
+        }
+    }
+
+    fn up(&mut self, peer: PeerId) {
+        let kind = kind_of(peer);
+        let to = To {
+            id: peer,
+            kind,
+            rule: match peer.0 {
+                4 => NextHopRule::SelfAlways,
+                7 => NextHopRule::Unchanged,
+                _ => NextHopRule::Auto,
+            },
+            local_only: peer.0 == 5,
+        };
+        let identity = ReceiverIdentity {
+            address: IpAddr::V4(address(peer)),
+            router_id: router_id(peer),
+            own_addresses: vec![IpAddr::V6(v6(peer))],
+        };
+        self.oracle.sources.insert(peer, source(peer, kind.into()));
+        self.bench.up(peer.0, kind);
+        if to.rule != NextHopRule::Auto || to.local_only {
+            let mut settings = self.bench.settings(kind);
+            settings.next_hop = to.rule;
+            if to.local_only {
+                settings.export = Arc::new(policy::Export::new(policy::ExportMode::Local));
+            }
+            self.bench.rib.join(peer, settings, identity);
+        }
+        self.up.insert(peer, to);
+    }
+
+    fn down(&mut self, peer: PeerId) {
+        self.bench.down(peer);
+        self.up.remove(&peer);
+        self.oracle.routes.retain(|(from, _), _| *from != peer);
+    }
+
+    fn some_words(&mut self, from: PeerId, prefix: &Prefix) -> Words {
+        let internal = from >= PeerId::FIRST_PEER && kind_of(from).is_internal();
+        let length = self.dice.below(3);
+        let mut path: Vec<u32> = (0..length).map(|_| 65001 + self.dice.below(3)).collect();
+        if from >= PeerId::FIRST_PEER && !internal {
+            path.insert(0, 65000 + from.0);
+        }
+        let hop_peer = if self.dice.one_in(3) {
+            self.some_peer()
+        } else {
+            from
+        };
+        let local = from < PeerId::FIRST_PEER;
+        let next_hop = match Family::of(prefix) {
+            Family::Ipv4Unicast if local && !self.dice.one_in(4) => Ipv4Addr::UNSPECIFIED.into(),
+            Family::Ipv4Unicast => IpAddr::V4(address(hop_peer)),
+            Family::Ipv6Unicast => IpAddr::V6(v6(hop_peer)),
+        };
+        let reflected = internal && self.dice.one_in(3);
+        let mut communities = Vec::new();
+        if self.dice.one_in(8) {
+            communities.push(Community::NO_EXPORT.0);
+        }
+        if self.dice.one_in(16) {
+            communities.push(Community::NO_ADVERTISE.0);
+        }
+        Words {
+            origin: u8::try_from(self.dice.below(2)).unwrap(),
+            path,
+            med: self.dice.one_in(2).then(|| self.dice.below(2)),
+            local_pref: (internal && self.dice.one_in(3)).then(|| 99 + self.dice.below(3)),
+            originator: reflected.then(|| router_id(self.some_peer())),
+            clusters: if reflected {
+                vec![Ipv4Addr::new(9, 9, 9, 9); 1 + self.dice.below(2) as usize]
+            } else {
+                Vec::new()
+            },
+            communities,
+            next_hop,
+        }
+    }
+
+    fn announce(&mut self) {
+        let sources: Vec<PeerId> = [PeerId::LOCAL, PeerId::API]
+            .into_iter()
+            .filter(|_| self.dice.one_in(4))
+            .chain(self.up.keys().copied())
+            .collect();
+        if sources.is_empty() {
+            return;
+        }
+        let from = self.dice.pick(&sources);
+        let prefix = self.some_prefix();
+        let words = self.some_words(from, &prefix);
+        let refused = from >= PeerId::FIRST_PEER && self.dice.one_in(8);
+        let verdict = if refused {
+            Err(RejectReason::AsLoop)
+        } else {
+            Ok(())
+        };
+        let attrs = words.attrs();
+        self.bench
+            .announce_as(from, prefix, &attrs, words.next_hop.into(), verdict);
+        let known = Known { words, refused };
+        self.oracle.routes.insert((from, prefix), known);
+    }
+
+    fn withdraw(&mut self) {
+        let announced: Vec<(PeerId, Prefix)> = self.oracle.routes.keys().copied().collect();
+        if announced.is_empty() {
+            return;
+        }
+        let (from, prefix) = self.dice.pick(&announced);
+        self.bench.withdraw(from, prefix);
+        self.oracle.routes.remove(&(from, prefix));
+    }
+
+    fn step(&mut self) {
+        match self.dice.below(100) {
+            0..40 => self.announce(),
+            40..60 => self.withdraw(),
+            60..68 => {
+                let peer = self.some_peer();
+                if self.up.contains_key(&peer) {
+                    if self.dice.one_in(2) {
+                        self.down(peer);
+                    }
+                } else {
+                    self.up(peer);
+                }
+            }
+            68..78 => {
+                let peer = self.some_peer();
+                let most = 1 + self.dice.below(400) as usize;
+                self.bench.read(peer, most);
+            }
+            78..88 => {
+                self.bench.now += Duration::from_micros(u64::from(self.dice.below(400)));
+                let now = self.bench.now;
+                self.bench.rib.flush(now);
+            }
+            88..93 => {
+                let budget = 1 + self.dice.below(5) as usize;
+                self.bench.rib.work(budget);
+            }
+            93..95 => {
+                let peer = self.some_peer();
+                let family = self.dice.pick(&Family::ALL);
+                self.bench.rib.refresh(peer, family);
+                self.reached.refreshes += 1;
+            }
+            _ => {
+                let most = 1 + self.dice.below(3) as usize;
+                self.consume(most);
+            }
+        }
+        self.reset();
+    }
+
+    /// Peers that read too slowly are reset. True if there were any.
+    fn reset(&mut self) -> bool {
+        let before = self.reached.resets;
+        while let Some((peer, _)) = self.bench.rib.poll_reset() {
+            self.reached.resets += 1;
+            if self.up.contains_key(&peer) {
+                self.down(peer);
+            }
+        }
+        self.reached.resets > before
+    }
+
+    fn consume(&mut self, most: usize) -> Consumed {
+        let (mirror, heard) = (&mut self.mirror, &mut self.heard);
+        let consumed = self
+            .bench
+            .rib
+            .consume(self.consumer, most, &mut |prefix, _, dest| {
+                match dest.best() {
+                    Some(best) => mirror.insert(prefix, Words::read(best.attrs, &best.next_hop)),
+                    None => mirror.remove(&prefix),
+                };
+                if let Some(heard) = heard {
+                    heard.insert(prefix);
+                }
+            });
+        match consumed {
+            Consumed::Gap => {
+                self.reached.gaps += 1;
+                self.heard = Some(BTreeSet::new());
+            }
+            Consumed::Done => {
+                if let Some(heard) = self.heard.take() {
+                    self.mirror.retain(|prefix, _| heard.contains(prefix));
+                }
+            }
+            Consumed::More => {}
+        }
+        consumed
+    }
+
+    /// Everything comes to rest, and all is as the oracle says.
+    fn rest(&mut self) {
+        self.bench.settle();
+        while self.reset() {
+            self.bench.settle();
+        }
+        while self.consume(100) != Consumed::Done {}
+        for (peer, to) in &self.up {
+            let far = &self.bench.peers[peer];
+            let held = far.table.iter().map(|(prefix, held)| {
+                let attrs = AttrView::new(&held.attrs);
+                (*prefix, Words::read(attrs, &held.next_hop))
+            });
+            let held: BTreeMap<Prefix, Words> = held.collect();
+            assert_eq!(held, self.oracle.table(to), "{to:?}");
+            assert_eq!(far.end_of_rib, [1, 1], "{to:?}");
+            self.listing_out(to, &held);
+        }
+        self.tables();
+        let stats = self.bench.rib.stats();
+        assert_eq!((stats.tombstones, stats.log_bytes), (0, 0));
+        assert_eq!(stats.members, self.up.len());
+        self.reached.rests += 1;
+    }
+
+    /// The listing of what a peer is sent is what it was sent.
+    fn listing_out(&self, to: &To, held: &BTreeMap<Prefix, Words>) {
+        let mut listed = BTreeMap::new();
+        self.list(Listing::Out(to.id), &mut |view| {
+            listed.insert(view.prefix, Words::read(view.attrs, &view.next_hop));
+        });
+        assert_eq!(&listed, held, "{to:?}");
+        let counts = self.bench.rib.advertised_counts(to.id);
+        let most = usize::try_from(counts[0] + counts[1]).unwrap();
+        assert!(most >= held.len());
+    }
+
+    fn list(&self, listing: Listing, sink: &mut RowSink<'_>) {
+        let query = Query {
+            listing,
+            family: None,
+            prefix: PrefixFilter::Any,
+        };
+        let mut place = Some(ListPlace::default());
+        while let Some(from) = place {
+            place = self.bench.rib.list(&query, from, 3, sink);
+        }
+    }
+
+    /// Best paths, all paths, what the consumer holds, and that nothing else is kept.
+    fn tables(&self) {
+        let mut best = BTreeMap::new();
+        for prefix in self.oracle.prefixes() {
+            if let Some((peer, words)) = self.oracle.best(&prefix) {
+                best.insert(prefix, words.clone());
+                assert_eq!(
+                    self.bench.rib.best(&prefix).map(|view| view.peer),
+                    Some(peer)
+                );
+            }
+        }
+        assert_eq!(self.mirror, best);
+        let mut listed = BTreeMap::new();
+        self.list(Listing::Best, &mut |view| {
+            listed.insert(view.prefix, Words::read(view.attrs, &view.next_hop));
+        });
+        assert_eq!(listed, best);
+        let keeps = self.bench.rib.config().keep_rejected;
+        let known = || {
+            self.oracle
+                .routes
+                .iter()
+                .filter(|(_, known)| keeps || !known.refused)
+        };
+        let mut paths = BTreeMap::new();
+        self.list(Listing::In(None), &mut |view| {
+            let words = Words::read(view.attrs, &view.next_hop);
+            paths.insert((view.peer, view.prefix), (words, view.refusal.is_some()));
+        });
+        let expected = known().map(|(at, known)| (*at, (known.words.clone(), known.refused)));
+        assert_eq!(paths, expected.collect());
+        let stats = self.bench.rib.stats();
+        let sets: BTreeSet<Vec<u8>> = known()
+            .map(|(_, known)| known.words.attrs().finish())
+            .collect();
+        assert_eq!(stats.attribute_sets, sets.len());
+        assert_eq!(stats.paths, known().count());
+        let prefixes: BTreeSet<Prefix> = known().map(|((_, prefix), _)| *prefix).collect();
+        assert_eq!(stats.destinations, prefixes.len());
+    }
+}
+
+fn run(seed: u64, steps: usize, reached: &mut Reached) {
+    let mut run = Run::new(seed);
+    for step in 1..=steps {
+        run.step();
+        if step % 60 == 0 {
+            run.rest();
+        }
+    }
+    run.rest();
+    reached.resets += run.reached.resets;
+    reached.gaps += run.reached.gaps;
+    reached.rests += run.reached.rests;
+    reached.refreshes += run.reached.refreshes;
+    reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
+}
+
+#[test]
+fn at_rest_everybody_holds_what_an_oracle_says() {
+    let mut reached = Reached::default();
+    for seed in 0..400 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(seed, 300, &mut reached);
+        }));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+    assert!(reached.resets > 20, "{reached:?}");
+    assert!(reached.gaps > 20, "{reached:?}");
+    assert!(reached.refreshes > 100, "{reached:?}");
+    assert!(reached.withdrawals_in_place > 100, "{reached:?}");
+}
+
+/// The next hops of the best path and those that share traffic with it.
+#[test]
+fn consumers_are_given_all_paths_that_share_traffic() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (bench.up(2, PeerKind::Ebgp), bench.up(3, PeerKind::Ebgp));
+    let consumer = bench.rib.consumer_add();
+    let hops = |bench: &mut Bench| {
+        let mut hops: Vec<NextHop> = Vec::new();
+        let mut times = 0;
+        bench.rib.consume(consumer, 10, &mut |_, _, dest| {
+            hops.extend(dest.multipath().map(|path| path.next_hop));
+            times += 1;
+        });
+        (times, hops)
+    };
+    let (hop_a, hop_b) = (NextHop::V4(address(a)), NextHop::V4(address(b)));
+    bench.route(a, block(1), &crate::testing::plain(&[65002]));
+    assert_eq!(hops(&mut bench), (1, vec![hop_a]));
+    bench.pull();
+    let before = bench.rib.stats().totals;
+    // The best path stays, so nobody is sent anything; but the kernel has to know.
+    bench.route(b, block(1), &crate::testing::plain(&[65003]));
+    assert_eq!(hops(&mut bench), (1, vec![hop_a, hop_b]));
+    assert_eq!(hops(&mut bench), (0, vec![]));
+    bench.pull();
+    assert_eq!(bench.rib.stats().totals, before);
+    bench.withdraw(a, block(1));
+    assert_eq!(hops(&mut bench), (1, vec![hop_b]));
+    bench.withdraw(b, block(1));
+    assert_eq!(hops(&mut bench), (1, vec![]));
+}
