@@ -1,1 +1,26 @@
-//! Linux routing by netlink: the implementation of the kernel port.
+//! Linux routing by netlink (rtnetlink(7)): the implementation of [`fib::KernelPort`].
+//!
+//! Owns two threads and their sockets. The writer carries out batches of route operations, each
+//! acknowledged by itself; the monitor tells what changed by somebody else's hand, and reads the
+//! whole state when asked. It decides nothing: what is written is `fib`'s plan. It never touches a
+//! route that an operation does not name by prefix, table, metric and protocol, and never blocks its
+//! caller.
+//!
+//! Links and addresses come through the same raw socket as the routes, because a dump must be
+//! ordered against the notifications that were queued while it was read.
+
+mod ack;
+mod cleanup;
+mod dump;
+mod message;
+mod monitor;
+mod port;
+mod query;
+mod socket;
+mod sysctl;
+mod writer;
+
+pub use cleanup::{Cleaned, cleanup};
+pub use port::{Kernel, KernelConfig, KernelError};
+pub use query::source_address_for;
+pub use sysctl::{SysctlWarning, sysctl_warnings};

@@ -1,0 +1,184 @@
+//! The thread that listens: notifications of links, addresses and routes, and dumps on request.
+//!
+//! Dumps are read here, between two notifications, so that what happened while a dump was read is
+//! told after it and never before.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fib::{KernelEvent, RouteChange};
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::route::RouteMessage;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::dump;
+use crate::message;
+use crate::port::OnEvent;
+use crate::socket::{Received, RouteSocket};
+
+/// RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE of linux/rtnetlink.h.
+const GROUPS: [u32; 5] = [1, 5, 7, 9, 11];
+const BUFFER: usize = 16 << 20;
+/// Datagrams taken in before what they say is told.
+const AT_ONCE: usize = 64;
+/// Pause before a broken socket is opened again.
+const REOPEN: Duration = Duration::from_secs(1);
+
+pub(crate) struct Monitor {
+    socket: RouteSocket,
+    /// An octet asks for a dump; the end of the stream ends the thread.
+    wake: UnixStream,
+    /// Tables of which routes matter.
+    tables: Vec<u32>,
+    /// The writer's port: route notifications caused by it are ours.
+    writer: u32,
+    on_event: Arc<OnEvent>,
+}
+
+/// Opens a socket that hears from now on.
+pub(crate) fn open() -> io::Result<RouteSocket> {
+    let socket = RouteSocket::open(BUFFER)?;
+    for group in GROUPS {
+        socket.subscribe(group)?;
+    }
+    Ok(socket)
+}
+
+impl Monitor {
+    pub(crate) fn new(
+        socket: RouteSocket,
+        wake: UnixStream,
+        tables: Vec<u32>,
+        writer: u32,
+        on_event: Arc<OnEvent>,
+    ) -> Self {
+        Monitor {
+            socket,
+            wake,
+            tables,
+            writer,
+            on_event,
+        }
+    }
+
+    /// Runs until the other end of `wake` is dropped.
+    pub(crate) fn run(mut self) {
+        while let Err(error) = self.watch() {
+            (self.on_event)(KernelEvent::Failed(format!(
+                "cannot watch the kernel's routes: {error}"
+            )));
+            if self.pause() {
+                return;
+            }
+            if let Ok(socket) = open() {
+                self.socket = socket;
+                (self.on_event)(KernelEvent::Overrun);
+            }
+        }
+    }
+
+    fn watch(&mut self) -> io::Result<()> {
+        loop {
+            let mut fds = [
+                PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            let woken = fds[1].any().unwrap_or(false);
+            self.listen()?;
+            if woken {
+                match self.wake.read(&mut [0; 64]) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => self.tell_dump(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    /// Waits before another attempt; true if the thread should end.
+    fn pause(&mut self) -> bool {
+        let timeout = PollTimeout::try_from(REOPEN).unwrap_or(PollTimeout::MAX);
+        match poll(
+            &mut [PollFd::new(self.wake.as_fd(), PollFlags::POLLHUP)],
+            timeout,
+        ) {
+            Ok(0) | Err(_) => false,
+            Ok(_) => matches!(self.wake.read(&mut [0; 64]), Ok(0)),
+        }
+    }
+
+    fn tell_dump(&self) {
+        (self.on_event)(match dump::read(&self.tables) {
+            Ok(dump) => KernelEvent::Dump(Box::new(dump)),
+            Err(error) => KernelEvent::Failed(format!("cannot read the kernel's routes: {error}")),
+        });
+    }
+
+    /// Takes in what is there and tells it.
+    fn listen(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        for _ in 0..AT_ONCE {
+            let (writer, tables) = (self.writer, &self.tables);
+            match self
+                .socket
+                .receive(|message| events.extend(event(message, writer, tables)))?
+            {
+                Received::Messages => {}
+                Received::Nothing => break,
+                Received::Lost => {
+                    // One error, then silent loss until the queue is empty.
+                    while !matches!(self.socket.receive(|_| {})?, Received::Nothing) {}
+                    (self.on_event)(KernelEvent::Overrun);
+                    return Ok(());
+                }
+            }
+        }
+        for event in events {
+            (self.on_event)(event);
+        }
+        Ok(())
+    }
+}
+
+fn event(
+    message: NetlinkMessage<RouteNetlinkMessage>,
+    writer: u32,
+    tables: &[u32],
+) -> Option<KernelEvent> {
+    let ours = message.header.port_number == writer;
+    let NetlinkPayload::InnerMessage(inner) = message.payload else {
+        return None;
+    };
+    match inner {
+        RouteNetlinkMessage::NewLink(link) => Some(KernelEvent::Link(message::to_link(&link)?)),
+        RouteNetlinkMessage::DelLink(link) => {
+            Some(KernelEvent::LinkGone(message::to_link(&link)?.index))
+        }
+        RouteNetlinkMessage::NewAddress(address) => Some(KernelEvent::Address {
+            address: message::to_address(&address)?,
+            added: true,
+        }),
+        RouteNetlinkMessage::DelAddress(address) => Some(KernelEvent::Address {
+            address: message::to_address(&address)?,
+            added: false,
+        }),
+        RouteNetlinkMessage::NewRoute(route) if !ours => change(&route, false, tables),
+        RouteNetlinkMessage::DelRoute(route) if !ours => change(&route, true, tables),
+        _ => None,
+    }
+}
+
+fn change(route: &RouteMessage, removed: bool, tables: &[u32]) -> Option<KernelEvent> {
+    let route = message::to_route(route).filter(|route| tables.contains(&route.table))?;
+    Some(KernelEvent::Route(RouteChange { route, removed }))
+}
