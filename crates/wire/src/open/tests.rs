@@ -34,31 +34,84 @@ fn kind(body: &[u8]) -> FaultKind {
     Open::decode(body).unwrap_err().kind
 }
 
+/// What another daemon really sent, taken from the wire.
+fn vector(hex: &str) -> Open {
+    let hex = hex.trim();
+    let octets: Vec<u8> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect();
+    let (frame, used) = crate::frame::next_frame(&octets, MAX_LEN).unwrap().unwrap();
+    assert_eq!(used, octets.len());
+    Open::decode(frame.body).unwrap()
+}
+
+fn texts(open: &Open) -> Vec<String> {
+    open.capabilities.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn reads_an_open_of_bird() {
-    // Captured layout: multiprotocol IPv4, route refresh, GR with no family, 4-octet AS 64513, enhanced refresh, LLGR.
-    let list = [
-        1, 4, 0, 1, 0, 1, 2, 0, 64, 2, 0x40, 120, 65, 4, 0, 0, 0xfc, 1, 70, 0, 71, 0,
+    let open = vector(include_str!("vectors/bird-2.0.12.hex"));
+    assert_eq!((open.asn, open.my_as_field), (Asn(4_200_000_001), 23456));
+    assert_eq!(
+        (open.hold_time, open.router_id.to_string().as_str()),
+        (240, "10.99.0.1")
+    );
+    let expected = [
+        "multiprotocol ipv4-unicast",
+        "multiprotocol ipv6-unicast",
+        "route-refresh",
+        "extended-next-hop ipv4-unicast/afi-2",
+        "extended-message",
+        "role customer",
+        "graceful-restart 120 s ipv4-unicast ipv6-unicast",
+        "4-octet-as 4200000001",
+        "add-path ipv4-unicast/both ipv6-unicast/both",
+        "enhanced-route-refresh",
+        "long-lived-graceful-restart ipv4-unicast 3600 s ipv6-unicast 3600 s",
+        "fqdn vm",
     ];
-    let mut parameters = vec![2, list.len() as u8];
-    parameters.extend(list);
-    let open = Open::decode(&body(4, 64513, 240, ID.to_bits(), &parameters)).unwrap();
-    assert_eq!(
-        (open.asn, open.hold_time, open.router_id),
-        (Asn(64513), 240, ID)
-    );
-    let text: Vec<String> = open.capabilities.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        text,
-        [
-            "multiprotocol ipv4-unicast",
-            "route-refresh",
-            "graceful-restart 120 s N",
-            "4-octet-as 64513",
-            "enhanced-route-refresh",
-            "long-lived-graceful-restart"
-        ]
-    );
+    assert_eq!(texts(&open), expected);
+}
+
+#[test]
+fn reads_an_open_of_frr() {
+    let open = vector(include_str!("vectors/frr-8.4.4.hex"));
+    assert_eq!((open.asn, open.hold_time), (Asn(65003), 180));
+    let expected = [
+        "multiprotocol ipv4-unicast",
+        "multiprotocol ipv6-unicast",
+        "capability-128 (0 octets)",
+        "route-refresh",
+        "enhanced-route-refresh",
+        "4-octet-as 65003",
+        "extended-message",
+        "role customer",
+        "add-path ipv4-unicast/receive ipv6-unicast/receive",
+        "fqdn leaf-1",
+        "graceful-restart 120 s R N",
+        "long-lived-graceful-restart ipv4-unicast(F) 0 s ipv6-unicast(F) 0 s",
+    ];
+    assert_eq!(texts(&open), expected);
+}
+
+#[test]
+fn reads_an_open_of_gobgp() {
+    let open = vector(include_str!("vectors/gobgp-3.10.0.hex"));
+    assert_eq!((open.asn, open.hold_time), (Asn(65001), 90));
+    let expected = [
+        "route-refresh",
+        "fqdn vm",
+        "multiprotocol ipv4-unicast",
+        "multiprotocol afi-25-safi-70",
+        "4-octet-as 65001",
+        "graceful-restart 90 s N",
+        "long-lived-graceful-restart",
+        "extended-next-hop ipv4-unicast/afi-2 afi-25-safi-70/afi-2",
+        "add-path ipv4-unicast/both",
+    ];
+    assert_eq!(texts(&open), expected);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wire::{FaultKind, Section};
 
 use super::*;
@@ -21,6 +21,8 @@ enum Action {
     Accepted,
     Message(Side, Message),
     Fault(Side),
+    /// An OPEN of which one octet was changed on the way.
+    Damaged(Side, usize, u8),
     Closed(Side),
     /// The next deadline is reached.
     Deadline,
@@ -91,6 +93,7 @@ fn action() -> impl Strategy<Value = Action> {
         8 => Just(Action::Accepted),
         24 => (side(), message()).prop_map(|(side, message)| Action::Message(side, message)),
         1 => side().prop_map(Action::Fault),
+        1 => (side(), 19usize..60, any::<u8>()).prop_map(|(side, at, octet)| Action::Damaged(side, at, octet)),
         2 => side().prop_map(Action::Closed),
         4 => Just(Action::Deadline),
         4 => prop_oneof![0u64..2_000, 2_000u64..300_000].prop_map(Action::Wait),
@@ -114,12 +117,22 @@ fn apply(rig: &mut Rig, action: Action) {
         Action::Accepted => drop(rig.accepted()),
         // Also on a side that has no connection: what was in flight when it was closed.
         Action::Message(side, message) => {
+            let open = rig.is_open(side);
             let outputs = rig.frame(side, &message.bytes());
-            assert!(outputs.is_empty() || rig.session.state() != State::Idle || !rig.up);
+            assert!(
+                open || outputs.is_empty(),
+                "{outputs:?} for a closed connection"
+            );
         }
         Action::Fault(side) => {
             let kind = FaultKind::NotSynchronized;
             rig.fault(side, Fault::reset(Section::Header, kind, Bytes::new()));
+        }
+        Action::Damaged(side, at, octet) => {
+            let mut open = peer_open(LOWER_ID, 90).to_vec();
+            let at = at.min(open.len() - 1);
+            open[at] = octet;
+            rig.frame(side, &open);
         }
         Action::Closed(side) => drop(rig.closed(side, CloseCause::Eof)),
         Action::Deadline => {
@@ -181,7 +194,8 @@ fn the_generator_reaches_every_corner() {
     let (ups, downs) = (Cell::new(0), Cell::new(0));
     let (collisions, refused, failures) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let waited = Cell::new(0);
-    let mut runner = TestRunner::deterministic();
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::with_cases(800), rng);
     runner
         .run(&vec(action(), 100..200), |actions| {
             let mut rig = Rig::enabled(settings());
