@@ -7,6 +7,8 @@
 mod demo;
 #[path = "labs/exchange.rs"]
 mod exchange;
+#[path = "labs/hostile.rs"]
+mod hostile;
 #[path = "labs/mesh.rs"]
 mod mesh;
 #[path = "labs/reflection.rs"]

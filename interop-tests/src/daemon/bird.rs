@@ -62,6 +62,23 @@ impl Bird {
         self.namespace.run(&command)
     }
 
+    /// Since when the session with `peer` is up, as BIRD prints it.
+    ///
+    /// # Errors
+    /// When the session is not up.
+    pub fn up_since(&self, peer: IpAddr) -> Result<String> {
+        let name = peer_name(peer);
+        let answer = self.ask(&format!("show protocols {name}"))?;
+        let line = answer
+            .lines()
+            .find(|line| line.starts_with(&name))
+            .unwrap_or_default();
+        match line.contains("Established") {
+            true => Ok(line.to_owned()),
+            false => Err(LabError::new(format!("not up: {answer}"))),
+        }
+    }
+
     fn file(&self, ending: &str) -> String {
         let path: PathBuf = self
             .namespace

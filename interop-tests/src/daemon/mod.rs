@@ -153,6 +153,14 @@ impl Spec {
         }
     }
 
+    /// How another speaker names this one: over IPv6, both sides connecting.
+    pub fn as_neighbor_over_v6(&self) -> Neighbor {
+        Neighbor {
+            address: self.v6.into(),
+            ..self.as_neighbor()
+        }
+    }
+
     /// Its addresses with the prefix lengths of the lab's network.
     pub fn addresses(&self) -> [String; 2] {
         [format!("{}/24", self.v4), format!("{}/64", self.v6)]

@@ -19,8 +19,8 @@ pub struct Spawn {
     /// The program changes its user, which clears the parent-death signal; it runs in a process
     /// namespace whose first process keeps that signal. Its id is then not known outside.
     pub changes_user: bool,
-    /// The soft and hard limit of open files, if another than ours.
-    pub open_files: Option<u32>,
+    /// A command that runs the program: `setpriv` with options, say. It must not fork.
+    pub launcher: Vec<String>,
 }
 
 /// What a process used so far.
@@ -60,9 +60,7 @@ impl Process {
         full.args(["--pdeathsig", "KILL"]);
         full.arg("nsenter")
             .arg(format!("--net=/proc/{anchor}/ns/net"));
-        if let Some(limit) = spawn.open_files {
-            full.arg("prlimit").arg(format!("--nofile={limit}:{limit}"));
-        }
+        full.args(&spawn.launcher);
         if spawn.changes_user {
             full.args(["unshare", "--pid", "--fork", "--kill-child=KILL"]);
             // `wait` keeps this shell as the first process: with it, the namespace goes.

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use interop_tests::Result;
-use interop_tests::daemon::{
-    Announcement, Daemon, Kind, Spec, can_run, wait_no_route, wait_route, wait_session,
-};
+use interop_tests::daemon::{Announcement, Daemon, Kind, Spec, can_run, wait_no_route, wait_route};
 use interop_tests::lab::Lab;
+
+use crate::stage;
 
 /// Who opens the TCP connection.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,7 +22,20 @@ enum Relation {
     Internal,
 }
 
-fn exchange(subject: Kind, peer: Kind, relation: Relation, opener: Opener) -> Result<()> {
+/// What the session runs over. Over IPv4 it carries both families, over IPv6 its own.
+#[derive(Clone, Copy, PartialEq)]
+enum Transport {
+    V4,
+    V6,
+}
+
+fn exchange(
+    subject: Kind,
+    peer: Kind,
+    relation: Relation,
+    opener: Opener,
+    transport: Transport,
+) -> Result<()> {
     if !can_run(&[subject, peer]) {
         return Ok(());
     }
@@ -34,20 +47,17 @@ fn exchange(subject: Kind, peer: Kind, relation: Relation, opener: Opener) -> Re
         65001
     };
     let (mut one, mut two) = (Spec::new(65001, 1), Spec::new(peer_as, 2));
-    let (mut to_one, mut to_two) = (one.as_neighbor(), two.as_neighbor());
+    let (mut to_one, mut to_two) = match transport {
+        Transport::V4 => (one.as_neighbor(), two.as_neighbor()),
+        Transport::V6 => (one.as_neighbor_over_v6(), two.as_neighbor_over_v6()),
+    };
     to_one.passive = opener == Opener::Subject;
     to_two.passive = opener == Opener::Peer;
     one.neighbors.push(to_two);
     two.neighbors.push(to_one);
-    let mut daemons = Vec::new();
-    for (kind, name, spec) in [(subject, "one", one), (peer, "two", two)] {
-        let namespace = lab.namespace(name)?;
-        let addresses = spec.addresses();
-        lan.attach(&namespace, "eth0", &[&addresses[0], &addresses[1]])?;
-        daemons.push(kind.daemon(&namespace, spec));
-    }
+    let mut daemons = stage::place(&lab, &lan, vec![(subject, one), (peer, two)])?;
     let [one, two] = daemons.as_mut_slice() else {
-        unreachable!("two were pushed")
+        unreachable!("two were placed")
     };
     one.start()?;
     two.start()?;
@@ -59,17 +69,31 @@ fn exchange(subject: Kind, peer: Kind, relation: Relation, opener: Opener) -> Re
 }
 
 fn both_up(one: &dyn Daemon, two: &dyn Daemon) -> Result<()> {
-    wait_session(one, two.spec().v4.into())?;
-    wait_session(two, one.spec().v4.into())
+    stage::all_up(one)?;
+    stage::all_up(two)
+}
+
+/// The address of its only peer.
+fn peer_of(daemon: &dyn Daemon) -> IpAddr {
+    daemon.spec().neighbors[0].address
+}
+
+/// What `from` announces to `to`: first what it withdraws again, then what stays.
+fn announced(from: &dyn Daemon, to: &dyn Daemon) -> [String; 2] {
+    let host = from.spec().v4.octets()[3];
+    let first = match peer_of(to) {
+        IpAddr::V4(_) => format!("10.{host}.0.0/24"),
+        IpAddr::V6(_) => format!("fd00:{host}:1::/64"),
+    };
+    [first, format!("fd00:{host}::/64")]
 }
 
 /// `from` announces, `to` sees every attribute as the standard says; then one is withdrawn.
 fn routes_cross(from: &mut dyn Daemon, to: &mut dyn Daemon) -> Result<()> {
-    let host = from.spec().v4.octets()[3];
-    let (v4, v6) = (format!("10.{host}.0.0/24"), format!("fd00:{host}::/64"));
-    let peer = IpAddr::from(from.spec().v4);
+    let prefixes = announced(from, to);
+    let peer = peer_of(to);
     let external = from.spec().asn != to.spec().asn;
-    for prefix in [&v4, &v6] {
+    for prefix in &prefixes {
         let announcement = Announcement::new(prefix)
             .med(7)
             .community(65001, 1)
@@ -93,16 +117,15 @@ fn routes_cross(from: &mut dyn Daemon, to: &mut dyn Daemon) -> Result<()> {
             assert_eq!(path.local_pref, Some(100), "{prefix}: {path:?}");
         }
     }
-    let gone = Announcement::new(&v4).prefix;
+    let gone = Announcement::new(&prefixes[0]).prefix;
     from.withdraw(gone)?;
     wait_no_route(to, peer, gone)
 }
 
 /// `restarted` goes and comes back: `other` loses its routes, and learns them again.
 fn comes_back(restarted: &mut dyn Daemon, other: &dyn Daemon) -> Result<()> {
-    let host = restarted.spec().v4.octets()[3];
-    let kept = Announcement::new(&format!("fd00:{host}::/64")).prefix;
-    let peer = IpAddr::from(restarted.spec().v4);
+    let kept = Announcement::new(&announced(restarted, other)[1]).prefix;
+    let peer = peer_of(other);
     restarted.stop()?;
     wait_no_route(other, peer, kept)?;
     restarted.start()?;
@@ -117,25 +140,37 @@ macro_rules! exchanges {
 
             #[test]
             fn external_we_connect() -> Result<()> {
-                exchange($subject, $peer, Relation::External, Opener::Subject)
+                exchange($subject, $peer, Relation::External, Opener::Subject, Transport::V4)
             }
 
             #[test]
             fn external_they_connect() -> Result<()> {
-                exchange($subject, $peer, Relation::External, Opener::Peer)
+                exchange($subject, $peer, Relation::External, Opener::Peer, Transport::V4)
+            }
+
+            #[test]
+            fn external_over_ipv6() -> Result<()> {
+                exchange($subject, $peer, Relation::External, Opener::Subject, Transport::V6)
             }
 
             #[test]
             fn internal_we_connect() -> Result<()> {
-                exchange($subject, $peer, Relation::Internal, Opener::Subject)
+                exchange($subject, $peer, Relation::Internal, Opener::Subject, Transport::V4)
             }
 
             #[test]
             fn internal_they_connect() -> Result<()> {
-                exchange($subject, $peer, Relation::Internal, Opener::Peer)
+                exchange($subject, $peer, Relation::Internal, Opener::Peer, Transport::V4)
             }
         }
     )*};
+}
+
+exchanges! {
+    node_and_bird: Kind::Node, Kind::Bird;
+    node_and_frr: Kind::Node, Kind::Frr;
+    node_and_gobgp: Kind::Node, Kind::Gobgp;
+    node_and_node: Kind::Node, Kind::Node;
 }
 
 mod makers {

@@ -54,6 +54,11 @@ fn learns_from(daemon: &dyn Daemon, other: &dyn Daemon) -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn five_nodes() -> Result<()> {
+    full_mesh(Kind::Node)
+}
+
 mod makers {
     use super::*;
 

@@ -136,6 +136,36 @@ fn knows_all(clients: &[Box<dyn Daemon>], reflectors: &[Box<dyn Daemon>]) -> Res
     Ok(())
 }
 
+#[test]
+fn node_is_a_client_of_bird() -> Result<()> {
+    reflects(Kind::Bird, Kind::Node, Kind::Frr)
+}
+
+#[test]
+fn node_is_a_client_of_frr() -> Result<()> {
+    reflects(Kind::Frr, Kind::Node, Kind::Bird)
+}
+
+#[test]
+fn node_is_a_client_of_gobgp() -> Result<()> {
+    reflects(Kind::Gobgp, Kind::Node, Kind::Bird)
+}
+
+#[test]
+fn reflector_serves_bird_and_frr() -> Result<()> {
+    reflects(Kind::Reflector, Kind::Bird, Kind::Frr)
+}
+
+#[test]
+fn reflector_serves_gobgp_and_node() -> Result<()> {
+    reflects(Kind::Reflector, Kind::Gobgp, Kind::Node)
+}
+
+#[test]
+fn nodes_survive_one_of_two_reflectors() -> Result<()> {
+    survives_one_reflector(Kind::Reflector, Kind::Node)
+}
+
 mod makers {
     use super::*;
 

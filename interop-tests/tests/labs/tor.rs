@@ -121,6 +121,21 @@ fn address(text: &str) -> std::net::IpAddr {
     text.parse().expect("an address")
 }
 
+#[test]
+fn node_behind_bird() -> Result<()> {
+    carries_traffic(Kind::Node, Kind::Bird)
+}
+
+#[test]
+fn node_behind_frr() -> Result<()> {
+    carries_traffic(Kind::Node, Kind::Frr)
+}
+
+#[test]
+fn node_behind_gobgp() -> Result<()> {
+    carries_traffic(Kind::Node, Kind::Gobgp)
+}
+
 mod makers {
     use super::*;
 

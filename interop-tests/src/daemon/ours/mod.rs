@@ -59,11 +59,38 @@ impl Ours {
         self
     }
 
-    /// Starts it under a limit of open files.
+    /// Starts it by another command: `setpriv` with options, say.
     #[must_use]
-    pub fn with_open_files(mut self, limit: u32) -> Ours {
-        self.spawn.open_files = Some(limit);
+    pub fn with_launcher(mut self, command: &[&str]) -> Ours {
+        self.spawn.launcher = command.iter().map(|word| (*word).to_owned()).collect();
         self
+    }
+
+    /// Runs the program to its end with its own configuration, for at most 15 s: the exit code
+    /// (124: it was still running) and what it wrote.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn run_to_end(&self, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+        self.write_configuration()?;
+        let program = self.program();
+        let mut command = vec!["timeout", "15"];
+        command.extend(self.spawn.launcher.iter().map(String::as_str));
+        command.push(&program);
+        command.extend(arguments);
+        let output = self.namespace.output(&command)?;
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        Ok((output.status.code(), format!("{out}{err}")))
+    }
+
+    fn program(&self) -> String {
+        match self.role {
+            Role::Node => bgpd_binary(),
+            Role::Reflector => reflector_binary(),
+        }
     }
 
     /// What its configuration is made of, to be changed before [`Ours::reload`].
@@ -185,10 +212,11 @@ impl Daemon for Ours {
 
     fn start(&mut self) -> Result<()> {
         self.write_configuration()?;
-        let (title, program) = match self.role {
-            Role::Node => ("bgpd", bgpd_binary()),
-            Role::Reflector => ("reflector", reflector_binary()),
+        let title = match self.role {
+            Role::Node => "bgpd",
+            Role::Reflector => "reflector",
         };
+        let program = self.program();
         let config = self.config_path();
         let command = [program.as_str(), "--config", &config];
         let mut process = self.namespace.start(title, &command, &self.spawn)?;
