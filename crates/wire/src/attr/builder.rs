@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::as_path::SegmentKind;
-use super::{Aggregator, AttrView, Origin, code, flag};
+use super::{Aggregator, AttrView, Attribute, Origin, code, flag};
 use crate::{Asn, Community, LargeCommunity};
 
 /// The most numbers that one path segment holds: its count is one octet (RFC 4271 section 4.3).
@@ -77,7 +77,7 @@ impl AttrBuilder {
 
     /// Sets ORIGIN.
     pub fn set_origin(&mut self, origin: Origin) -> &mut Self {
-        self.set_raw(flag::TRANSITIVE, code::ORIGIN, &[origin as u8])
+        self.set_known(code::ORIGIN, &[origin as u8])
     }
 
     /// Sets AS_PATH to one sequence, the latest AS first; an empty one for a route of the own AS.
@@ -86,12 +86,12 @@ impl AttrBuilder {
         for segment in asns.chunks(SEGMENT_MAX) {
             write_segment(&mut value, segment.iter().copied());
         }
-        self.set_raw(flag::TRANSITIVE, code::AS_PATH, &value)
+        self.set_known(code::AS_PATH, &value)
     }
 
     /// Sets AS_PATH to a value as it stands on the wire, four octets a number.
     pub fn set_as_path_raw(&mut self, value: &[u8]) -> &mut Self {
-        self.set_raw(flag::TRANSITIVE, code::AS_PATH, value)
+        self.set_known(code::AS_PATH, value)
     }
 
     /// Puts `asn` in front of AS_PATH `times` times: into the first segment if that is a sequence with room, else
@@ -124,12 +124,12 @@ impl AttrBuilder {
             write_segment(&mut value, joined.into_iter());
         }
         value.extend_from_slice(after);
-        self.set_raw(flag::TRANSITIVE, code::AS_PATH, &value)
+        self.set_known(code::AS_PATH, &value)
     }
 
     /// Sets MULTI_EXIT_DISC.
     pub fn set_med(&mut self, med: u32) -> &mut Self {
-        self.set_raw(flag::OPTIONAL, code::MED, &med.to_be_bytes())
+        self.set_known(code::MED, &med.to_be_bytes())
     }
 
     /// Removes MULTI_EXIT_DISC.
@@ -139,11 +139,7 @@ impl AttrBuilder {
 
     /// Sets LOCAL_PREF.
     pub fn set_local_pref(&mut self, preference: u32) -> &mut Self {
-        self.set_raw(
-            flag::TRANSITIVE,
-            code::LOCAL_PREF,
-            &preference.to_be_bytes(),
-        )
+        self.set_known(code::LOCAL_PREF, &preference.to_be_bytes())
     }
 
     /// Removes LOCAL_PREF.
@@ -153,7 +149,7 @@ impl AttrBuilder {
 
     /// Sets ATOMIC_AGGREGATE.
     pub fn set_atomic_aggregate(&mut self) -> &mut Self {
-        self.set_raw(flag::TRANSITIVE, code::ATOMIC_AGGREGATE, &[])
+        self.set_known(code::ATOMIC_AGGREGATE, &[])
     }
 
     /// Sets AGGREGATOR.
@@ -161,7 +157,7 @@ impl AttrBuilder {
         let mut value = [0; 8];
         value[..4].copy_from_slice(&aggregator.asn.0.to_be_bytes());
         value[4..].copy_from_slice(&aggregator.router_id.octets());
-        self.set_raw(flag::OPTIONAL | flag::TRANSITIVE, code::AGGREGATOR, &value)
+        self.set_known(code::AGGREGATOR, &value)
     }
 
     /// Sets COMMUNITIES, each value once, in the order given; removes the attribute if there is none.
@@ -195,7 +191,7 @@ impl AttrBuilder {
 
     /// Sets ORIGINATOR_ID.
     pub fn set_originator_id(&mut self, router_id: Ipv4Addr) -> &mut Self {
-        self.set_raw(flag::OPTIONAL, code::ORIGINATOR_ID, &router_id.octets())
+        self.set_known(code::ORIGINATOR_ID, &router_id.octets())
     }
 
     /// Sets CLUSTER_LIST, the latest cluster first; removes the attribute if there is none.
@@ -203,7 +199,7 @@ impl AttrBuilder {
         let value: Vec<u8> = clusters.iter().flat_map(|id| id.octets()).collect();
         match value.is_empty() {
             true => self.remove(code::CLUSTER_LIST),
-            false => self.set_raw(flag::OPTIONAL, code::CLUSTER_LIST, &value),
+            false => self.set_known(code::CLUSTER_LIST, &value),
         }
     }
 
@@ -211,16 +207,17 @@ impl AttrBuilder {
     pub fn push_cluster_id(&mut self, cluster: Ipv4Addr) -> &mut Self {
         let old = self.view().get(code::CLUSTER_LIST).unwrap_or_default();
         let value = [&cluster.octets(), old].concat();
-        self.set_raw(flag::OPTIONAL, code::CLUSTER_LIST, &value)
+        self.set_known(code::CLUSTER_LIST, &value)
     }
 
     /// Sets Only to Customer (RFC 9234).
     pub fn set_otc(&mut self, asn: Asn) -> &mut Self {
-        self.set_raw(
-            flag::OPTIONAL | flag::TRANSITIVE,
-            code::OTC,
-            &asn.0.to_be_bytes(),
-        )
+        self.set_known(code::OTC, &asn.0.to_be_bytes())
+    }
+
+    /// Sets an attribute of the registry, with the flags of its row.
+    fn set_known(&mut self, code: u8, value: &[u8]) -> &mut Self {
+        self.set_raw(flags_of(code), code, value)
     }
 
     fn set_list<const N: usize>(&mut self, code: u8, value: &[u8]) -> &mut Self {
@@ -228,7 +225,7 @@ impl AttrBuilder {
         write_unique::<N>(&mut unique, value);
         match unique.is_empty() {
             true => self.remove(code),
-            false => self.set_raw(flag::OPTIONAL | flag::TRANSITIVE, code, &unique),
+            false => self.set_known(code, &unique),
         }
     }
 
@@ -245,6 +242,13 @@ impl AttrBuilder {
             }
         }
     }
+}
+
+/// The flags of an attribute that this crate writes itself, from its registry row.
+pub(crate) fn flags_of(code: u8) -> u8 {
+    Attribute::of(code)
+        .expect("invariant: every attribute that we write has a row")
+        .flags
 }
 
 /// Flags, type code and length in its shortest form.

@@ -10,7 +10,7 @@ use super::registry::{Attribute, Form};
 use super::{as4, code, flag};
 use crate::{Asn, FaultKind};
 
-pub(crate) use super::builder::write;
+pub(crate) use super::builder::{flags_of, write};
 
 /// Buffers for values that change: an AS path, or a list without its duplicates.
 #[derive(Debug, Default)]

@@ -69,12 +69,20 @@ impl WireAttrs {
             if code > code::NEXT_HOP
                 && let Some(address) = next_hop_due.take()
             {
-                encoder.put(flag::TRANSITIVE, code::NEXT_HOP, &address);
+                encoder.put(
+                    canonical::flags_of(code::NEXT_HOP),
+                    code::NEXT_HOP,
+                    &address,
+                );
             }
             encoder.attribute(flags, code, value, context.four_octet_as);
         }
         if let Some(address) = next_hop_due {
-            encoder.put(flag::TRANSITIVE, code::NEXT_HOP, &address);
+            encoder.put(
+                canonical::flags_of(code::NEXT_HOP),
+                code::NEXT_HOP,
+                &address,
+            );
         }
         encoder.flush_late(u8::MAX);
         let mut octets = encoder.octets;
@@ -122,7 +130,7 @@ impl AttrEncoder {
         self.late.retain(|(code, value)| {
             let due = *code < before;
             if due {
-                canonical::write(octets, flag::OPTIONAL | flag::TRANSITIVE, *code, value);
+                canonical::write(octets, canonical::flags_of(*code), *code, value);
             }
             !due
         });
@@ -291,7 +299,11 @@ pub fn end_of_rib(family: Family) -> Bytes {
             put_header(&mut out, MessageType::Update, LENGTHS + 6);
             out.put_u16(0);
             out.put_u16(6);
-            out.put_slice(&[flag::OPTIONAL, code::MP_UNREACH_NLRI, 3]);
+            out.put_slice(&[
+                canonical::flags_of(code::MP_UNREACH_NLRI),
+                code::MP_UNREACH_NLRI,
+                3,
+            ]);
             out.put_u16(afi);
             out.put_u8(safi);
         }
@@ -317,7 +329,12 @@ fn fill<I: Iterator<Item = Nlri>>(
 /// The head of an attribute that is to be closed by [`close_mp`], always with two octets of length.
 fn put_mp_header(out: &mut BytesMut, code: u8, family: Family) {
     let AfiSafi { afi, safi } = family.afi_safi();
-    out.put_slice(&[flag::OPTIONAL | flag::EXTENDED_LENGTH, code, 0, 0]);
+    out.put_slice(&[
+        canonical::flags_of(code) | flag::EXTENDED_LENGTH,
+        code,
+        0,
+        0,
+    ]);
     out.put_u16(afi);
     out.put_u8(safi);
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{DecodeContext, DecodeScratch, Update, decode_update};
+use crate::attr::{ATTRIBUTES, Sender, flag};
 use crate::{Families, Family, Fault, NextHop, NlriBlock, Remedy};
 
 const VECTORS: &str = include_str!("vectors.txt");
@@ -273,4 +274,85 @@ fn a_hostile_message_makes_few_faults_and_little_work() {
     let message = body(&[route, long(0xC0, 8, &values)].concat());
     let update = decode_update(&message, &context("internal"), &mut scratch).unwrap();
     assert_eq!(update.attrs.communities().count(), 7_500);
+}
+
+/// A message with one route and, among attributes that are right for this peer, this one in place of its like.
+fn with(flags: u8, code: u8, value: &[u8], context: &DecodeContext) -> Vec<u8> {
+    let path = match context.four_octet_as {
+        true => "40 02 06 02 01 00 00 fc 00",
+        false => "40 02 04 02 01 fc 00",
+    };
+    let mut right = vec![(1, "40 01 01 00"), (2, path), (3, "40 03 04 0a 00 00 01")];
+    if context.internal {
+        right.push((5, "40 05 04 00 00 00 64"));
+    }
+    right.retain(|(at, _)| *at != code);
+    let mut attributes: Vec<u8> = right.iter().flat_map(|(_, text)| hex(text)).collect();
+    attributes.extend([flags, code, u8::try_from(value.len()).unwrap()]);
+    attributes.extend(value);
+    body(&attributes)
+}
+
+/// The remedy that a message led to: that of its fault in this attribute, or none.
+fn remedy_of(result: Result<Update<'_>, Fault>) -> Option<Remedy> {
+    match result {
+        Err(fault) => Some(fault.remedy),
+        Ok(update) => {
+            let remedy = update.faults.iter().map(|fault| fault.remedy).max();
+            let withdrawn = update.reach.iter().flatten().next().is_none();
+            assert_eq!(withdrawn, remedy == Some(Remedy::TreatAsWithdraw));
+            remedy
+        }
+    }
+}
+
+/// A new row is tested as soon as it is there.
+#[test]
+fn every_row_of_the_registry_is_obeyed() {
+    let mut scratch = DecodeScratch::new();
+    for row in &ATTRIBUTES {
+        for peer in [
+            "internal",
+            "external",
+            "internal two-octet",
+            "external two-octet",
+        ] {
+            let context = context(peer);
+            let mut lead_to = |flags, value: &[u8]| {
+                let message = with(flags, row.code, value, &context);
+                remedy_of(decode_update(&message, &context, &mut scratch))
+            };
+            let unread = match row.sender {
+                Sender::Any => false,
+                Sender::Internal => !context.internal,
+                Sender::TwoOctet => context.four_octet_as,
+            };
+            let expected = |remedy| {
+                if unread {
+                    Some(Remedy::DiscardAttribute)
+                } else {
+                    Some(remedy)
+                }
+            };
+            let at = format!("{} from {peer}", row.name);
+            // One octet of 9 is no value of any of them.
+            assert_eq!(
+                lead_to(row.flags, &[9]),
+                expected(row.remedy_for(context.internal)),
+                "value of {at}"
+            );
+            for wrong in [
+                flag::OPTIONAL,
+                flag::TRANSITIVE,
+                flag::OPTIONAL | flag::TRANSITIVE,
+            ] {
+                let flags = row.flags ^ wrong;
+                assert_eq!(
+                    lead_to(flags, &[9]),
+                    expected(row.flags_remedy()),
+                    "flags {flags:#x} of {at}"
+                );
+            }
+        }
+    }
 }
