@@ -11,6 +11,8 @@ mod exchange;
 mod hostile;
 #[path = "labs/mesh.rs"]
 mod mesh;
+#[path = "labs/operation.rs"]
+mod operation;
 #[path = "labs/reflection.rs"]
 mod reflection;
 #[path = "labs/stage.rs"]
