@@ -7,6 +7,8 @@
 mod demo;
 #[path = "labs/exchange.rs"]
 mod exchange;
+#[path = "labs/harness.rs"]
+mod harness;
 #[path = "labs/hostile.rs"]
 mod hostile;
 #[path = "labs/mesh.rs"]

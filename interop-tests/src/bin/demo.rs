@@ -7,7 +7,7 @@ use std::thread;
 
 use interop_tests::daemon::Kind;
 use interop_tests::demo::{Cast, Network};
-use interop_tests::lab::{self, Lab};
+use interop_tests::lab::Lab;
 use interop_tests::{LabError, Result};
 
 const USAGE: &str = "demo [--keep] [--break N]
@@ -59,7 +59,6 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
 
 /// Returns whether all is well; the last line printed says so too.
 fn run(options: &Options) -> Result<bool> {
-    lab::clean_leftovers();
     let lab = Lab::new("demo")?;
     clean_up_on_stop(lab.dir())?;
     let cast = cast();

@@ -3,6 +3,11 @@
 //! Owns: what a lab may ask of any daemon ([`Daemon`]), what it needs to know to be started
 //! ([`Spec`]) and what it says it received ([`Path`], read from that daemon's own output).
 //! Never does: decide what is right; the labs compare.
+//!
+//! To add a maker: a file beside `bird.rs` that renders a [`Spec`] into its configuration and reads
+//! its answers, a [`Kind`] with the programs that it needs, its package in `scripts/test`, and a
+//! line in each lab that it is to take part in. Begin with the labs under `makers`, where it meets
+//! daemons that are known to work.
 
 mod bird;
 mod frr;

@@ -21,6 +21,7 @@ pub use process::{Process, ProcessUse, Spawn};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Result;
@@ -40,11 +41,16 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 pub const DIR_PREFIX: &str = "bgp-lab-";
 
 impl Lab {
-    /// A new lab with an empty directory of its own under the system's temporary directory.
+    /// A new lab with an empty directory of its own under the system's temporary directory. The
+    /// first one of a process also removes what a killed run left ([`clean_leftovers`]).
     ///
     /// # Errors
     /// When the directory cannot be made.
     pub fn new(purpose: &str) -> Result<Lab> {
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(|| {
+            clean_leftovers();
+        });
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{DIR_PREFIX}{}-{count}-{purpose}", std::process::id());
         let dir = std::env::temp_dir().join(&name);
