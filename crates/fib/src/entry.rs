@@ -76,6 +76,8 @@ pub(crate) struct Entry {
     pub(crate) queued: bool,
     /// Left by a former run and not claimed since.
     pub(crate) stale: bool,
+    /// The kernel must not look whether the gateways are reachable: a route of our own covers one.
+    pub(crate) onlink: bool,
     pub(crate) failure: Option<Box<Failure>>,
 }
 
@@ -88,6 +90,7 @@ impl Entry {
             disturbed: false,
             queued: false,
             stale: false,
+            onlink: false,
             failure: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wire::Family;
+use wire::{Family, Prefix};
 
 use crate::entry::{Desired, RouteKey, Standing};
 use crate::resolve::Affects;
@@ -25,6 +25,7 @@ impl Fib {
             KernelEvent::Link(link) => self.link_changed(now, link),
             KernelEvent::LinkGone(index) => {
                 let affects = self.topology.remove_link(index);
+                self.want_dump(now + SETTLE);
                 self.lost_through(index);
                 self.resolve_again(affects);
             }
@@ -58,6 +59,10 @@ impl Fib {
         }
         if affects != Affects::Nothing {
             self.want_dump(now + SETTLE);
+            let subnets: Vec<Prefix> = self.topology.subnets(index).collect();
+            for subnet in subnets {
+                self.enqueue(self.own_key(subnet, self.config.owner.metric));
+            }
             if usable {
                 self.retry_failed();
             }
@@ -75,6 +80,9 @@ impl Fib {
             return;
         }
         self.want_dump(now + SETTLE);
+        if let Some(subnet) = address.subnet {
+            self.enqueue(self.own_key(subnet, self.config.owner.metric));
+        }
         if added {
             self.retry_failed();
         } else if address.local.is_ipv4() && self.topology.last_v4_address_gone(address.link) {

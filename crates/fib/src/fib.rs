@@ -155,6 +155,7 @@ impl Fib {
         let entry = self.entries.entry(key).or_insert_with(Entry::new);
         let before = std::mem::replace(&mut entry.desired, desired);
         entry.stale = false;
+        entry.onlink &= before == desired;
         if let Desired::Group(group) = before {
             self.groups.release(group);
         }

@@ -1,11 +1,16 @@
 //! From the difference to commands: at most [`BATCH`] operations each, at most [`WINDOW`] of them
 //! unanswered, deletions when no write is left.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wire::Prefix;
+
 use crate::entry::{Desired, InFlight, RouteKey, Standing};
+use crate::group::GroupId;
 use crate::rows::FailReason;
-use crate::{Action, Fib, KernelCommand, Route, RouteKind, RouteOp};
+use crate::{Action, Fib, Hop, KernelCommand, Route, RouteKind, RouteOp};
 
 /// Operations in one command. The kernel's answers to so many fit a default receive buffer.
 pub(crate) const BATCH: usize = 100;
@@ -212,7 +217,7 @@ impl Fib {
             Desired::Nothing if entry.stale => return None,
             Desired::Nothing => return self.plan_delete(key),
             Desired::Blackhole => Ok(RouteKind::Blackhole),
-            Desired::Group(group) => self.hops_for(&key, group),
+            Desired::Group(group) => self.hops_for(&key, group, entry.onlink),
         };
         let wanted = match wanted {
             Ok(wanted) => wanted,
@@ -227,20 +232,50 @@ impl Fib {
     fn hops_for(
         &self,
         key: &RouteKey,
-        group: crate::group::GroupId,
+        group: GroupId,
+        onlink: bool,
     ) -> Result<RouteKind, FailReason> {
         let hops = self.groups.hops(group).clone()?;
-        // An IPv4 route may have IPv6 gateways (RFC 8950), an IPv6 route no IPv4 ones.
-        let mismatch = hops
+        if key.prefix.addr().is_ipv4() {
+            // An IPv4 route may have IPv6 gateways (RFC 8950), an IPv6 route no IPv4 ones.
+            return Ok(RouteKind::Unicast(if onlink {
+                forced(&hops)
+            } else {
+                hops
+            }));
+        }
+        if let Some(gateway) = hops
             .iter()
             .filter_map(|hop| hop.gateway)
-            .find(std::net::IpAddr::is_ipv4);
-        match mismatch {
-            Some(gateway) if key.prefix.addr().is_ipv6() => {
-                Err(FailReason::FamilyMismatch(gateway))
-            }
-            Some(_) | None => Ok(RouteKind::Unicast(hops)),
+            .find(IpAddr::is_ipv4)
+        {
+            return Err(FailReason::FamilyMismatch(gateway));
         }
+        // A connected IPv4 route has metric 0 and wins anyhow.
+        if let Some(link) = self.topology.connected(&key.prefix) {
+            return Err(FailReason::Connected {
+                link: link.name.clone(),
+            });
+        }
+        Ok(RouteKind::Unicast(if onlink {
+            forced(&hops)
+        } else {
+            hops
+        }))
+    }
+
+    /// True if a route of ours covers one of the gateways more closely than its link does; the
+    /// kernel would look the gateway up through it and refuse.
+    pub(crate) fn covers_a_gateway(&self, hops: &[Hop]) -> bool {
+        let metric = self.config.owner.metric;
+        hops.iter().filter_map(|hop| hop.gateway).any(|gateway| {
+            (1..=if gateway.is_ipv4() { 32 } else { 128 }).any(|length| {
+                Prefix::new(gateway, length).is_ok_and(|prefix| {
+                    let entry = self.entries.get(&self.own_key(prefix.trunc(), metric));
+                    entry.is_some_and(|entry| matches!(entry.standing, Standing::Present { .. }))
+                })
+            })
+        })
     }
 
     fn plan_delete(&self, key: RouteKey) -> Option<Planned> {
@@ -297,6 +332,15 @@ impl Fib {
             kind: wanted,
         })
     }
+}
+
+fn forced(hops: &[Hop]) -> Arc<[Hop]> {
+    hops.iter()
+        .map(|hop| Hop {
+            onlink: true,
+            ..*hop
+        })
+        .collect()
 }
 
 /// An operation without its id.

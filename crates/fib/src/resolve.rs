@@ -302,6 +302,23 @@ impl Topology {
         }
     }
 
+    /// The usable link whose own address makes exactly this prefix connected.
+    pub(crate) fn connected(&self, prefix: &Prefix) -> Option<&Link> {
+        let list = self.on_link.get(prefix)?;
+        list.iter()
+            .filter(|on_link| matches!(on_link.source, Source::Address(_)))
+            .filter_map(|on_link| self.links.get(&on_link.link))
+            .find(|link| link.usable())
+    }
+
+    /// The subnets of the addresses on a link.
+    pub(crate) fn subnets(&self, index: u32) -> impl Iterator<Item = Prefix> {
+        self.addresses
+            .iter()
+            .filter(move |address| address.link == index)
+            .filter_map(|address| address.subnet)
+    }
+
     fn longest_match(&self, address: IpAddr) -> Match {
         let max = if address.is_ipv4() { 32 } else { 128 };
         let lengths = &self.lengths[usize::from(address.is_ipv6())];

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::entry::{InFlight, Standing};
+use crate::entry::{InFlight, RouteKey, Standing};
 use crate::rows::FailReason;
-use crate::{Action, Fib, RouteError};
+use crate::{Action, Fib, RouteError, RouteKind};
 
 impl Fib {
     pub(crate) fn results(&mut self, now: Instant, results: Vec<(u64, Result<(), RouteError>)>) {
@@ -44,11 +44,11 @@ impl Fib {
             }
             (Action::Create, Err(error)) => {
                 entry.standing = Standing::Gone { protocol };
-                Some(error)
+                Some((error, kind))
             }
             (Action::Replace | Action::Delete, Err(error)) => {
                 entry.standing = Standing::Unknown { protocol };
-                Some(error)
+                Some((error, kind))
             }
         };
         if disturbed {
@@ -57,7 +57,12 @@ impl Fib {
         }
         match failed {
             None => self.succeeded(key, action),
-            Some(error) => {
+            Some((error, kind)) if self.needs_force(key, action, &error, &kind) => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.onlink = true;
+                }
+            }
+            Some((error, _)) => {
                 if error.errno == RouteError::EXISTS {
                     // Something stands there that we do not know: look who it is.
                     self.want_dump(now);
@@ -68,7 +73,22 @@ impl Fib {
         self.enqueue(key);
     }
 
-    fn succeeded(&mut self, key: crate::entry::RouteKey, action: Action) {
+    /// True if the kernel refused the gateways only because a route of ours covers one of them, and
+    /// was not told yet not to look.
+    fn needs_force(
+        &self,
+        key: RouteKey,
+        action: Action,
+        error: &RouteError,
+        kind: &RouteKind,
+    ) -> bool {
+        action != Action::Delete
+            && RouteError::UNREACHABLE.contains(&error.errno)
+            && self.entries.get(&key).is_some_and(|entry| !entry.onlink)
+            && self.covers_a_gateway(kind.hops())
+    }
+
+    fn succeeded(&mut self, key: RouteKey, action: Action) {
         match action {
             Action::Create | Action::Replace => self.forgive(key),
             // A route that was taken out because nothing resolves keeps that reason.

@@ -141,6 +141,8 @@ impl RouteError {
     pub(crate) const EXISTS: i32 = 17;
     /// `ESRCH`: nothing of that kind stands there.
     pub(crate) const NO_SUCH_ROUTE: i32 = 3;
+    /// `EINVAL`, `ENETUNREACH`, `EHOSTUNREACH`: what a gateway that is not on the link gives.
+    pub(crate) const UNREACHABLE: [i32; 3] = [22, 101, 113];
 }
 
 impl fmt::Display for RouteError {

@@ -30,6 +30,12 @@ pub enum FailReason {
     FamilyMismatch(IpAddr),
     /// The route came without a next hop.
     NoNextHop,
+    /// An IPv6 prefix that is connected here: the learned route would beat the connected one (metric
+    /// 256) and make every next hop of that subnet unreachable.
+    Connected {
+        /// Name of the link.
+        link: Box<str>,
+    },
     /// A route of another program stands at the same prefix, metric and table.
     Conflict {
         /// That route's protocol number.
@@ -65,6 +71,9 @@ impl fmt::Display for FailReason {
             ),
             FailReason::FamilyMismatch(next_hop) => {
                 write!(f, "an IPv6 route cannot use the IPv4 next hop {next_hop}")
+            }
+            FailReason::Connected { link } => {
+                write!(f, "the prefix is connected on {link}: that route is kept")
             }
             FailReason::NoNextHop => f.write_str("the route has no next hop"),
             FailReason::Conflict { protocol, metric } => write!(
@@ -212,11 +221,14 @@ impl Fib {
             return RouteState::Stale;
         }
         let as_desired = match (&entry.standing, entry.desired) {
-            (Standing::Present { kind, .. }, Desired::Group(group)) => self
-                .groups
-                .hops(group)
-                .as_ref()
-                .is_ok_and(|hops| kind.hops() == &**hops),
+            (Standing::Present { kind, .. }, Desired::Group(group)) => {
+                let wanted = |hop: &Hop| Hop {
+                    onlink: hop.onlink || entry.onlink,
+                    ..*hop
+                };
+                let hops = self.groups.hops(group).as_ref();
+                hops.is_ok_and(|hops| kind.hops().iter().copied().eq(hops.iter().map(wanted)))
+            }
             (Standing::Present { kind, .. }, Desired::Blackhole) => *kind == RouteKind::Blackhole,
             (Standing::Present { .. }, Desired::Nothing)
             | (Standing::Absent | Standing::Unknown { .. } | Standing::Gone { .. }, _) => false,

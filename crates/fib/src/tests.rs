@@ -651,6 +651,60 @@ fn on_link(route: &str, link: u32) -> Route {
 }
 
 #[test]
+fn a_learned_ipv6_subnet_of_our_own_link_is_not_installed() {
+    let mut lab = Lab::new();
+    lab.set("fd00::/64", via(&["fd00::2"]));
+    lab.set("10.0.0.0/24", via(&["10.0.0.2"]));
+    lab.settle();
+    assert_eq!(
+        lab.failure("fd00::/64").unwrap().to_string(),
+        "the prefix is connected on eth1: that route is kept"
+    );
+    assert_eq!(
+        lab.state("10.0.0.0/24"),
+        Some(RouteState::Installed),
+        "the connected one wins anyhow"
+    );
+    // Not connected any more: now it is a route like any other, if it can be reached.
+    lab.set("fd00::/64", via(&["fd02::2"]));
+    lab.kernel.set_carrier(1, false);
+    lab.settle();
+    assert_eq!(
+        lab.show("fd00::/64"),
+        "via fd02::2 dev 2 metric 48 proto 155"
+    );
+    lab.kernel.set_carrier(1, true);
+    lab.settle();
+    assert_eq!(lab.show("fd00::/64"), "");
+}
+
+#[test]
+fn a_route_of_ours_that_covers_a_gateway_does_not_stop_the_others() {
+    let mut lab = Lab::new();
+    lab.kernel.shadowed = true;
+    lab.set("10.0.0.2/32", via(&["10.0.0.3"]));
+    lab.settle();
+    lab.set("10.1.0.0/24", via(&["10.0.0.2"]));
+    lab.set("10.2.1.0/24", via(&["10.0.0.3"]));
+    lab.settle();
+    assert_eq!(
+        lab.show("10.1.0.0/24"),
+        "via 10.0.0.2 dev 1 onlink metric 48 proto 155"
+    );
+    assert_eq!(
+        lab.show("10.2.1.0/24"),
+        "via 10.0.0.3 dev 1 metric 48 proto 155"
+    );
+    assert_eq!(lab.fib.counts(), installed(3));
+    lab.set("10.1.0.0/24", via(&["10.0.0.3"]));
+    lab.settle();
+    assert_eq!(
+        lab.show("10.1.0.0/24"),
+        "via 10.0.0.3 dev 1 metric 48 proto 155"
+    );
+}
+
+#[test]
 fn operations_name_protocol_and_metric_also_for_deletes() {
     let mut lab = Lab::new();
     lab.set("10.1.0.0/24", via(&["10.0.0.2"]));

@@ -35,6 +35,8 @@ pub(super) struct FakeKernel {
     pub(super) log: Vec<Action>,
     /// Writes of this prefix are refused.
     pub(super) refuse: Option<Prefix>,
+    /// Gateways are looked up by longest match, also among routes with gateways, as Linux does.
+    pub(super) shadowed: bool,
 }
 
 impl FakeKernel {
@@ -62,6 +64,7 @@ impl FakeKernel {
             events: VecDeque::new(),
             log: Vec::new(),
             refuse: None,
+            shadowed: false,
         }
     }
 
@@ -207,13 +210,7 @@ impl FakeKernel {
             if self.refuse == Some(op.route.prefix) {
                 return error(22, "EINVAL: Nexthop has invalid gateway");
             }
-            if !op
-                .route
-                .kind
-                .hops()
-                .iter()
-                .all(|hop| self.reaches(hop.gateway.unwrap(), hop.link))
-            {
+            if !op.route.kind.hops().iter().all(|hop| self.reaches(hop)) {
                 return error(101, "ENETUNREACH: Network is unreachable");
             }
         }
@@ -239,19 +236,23 @@ impl FakeKernel {
         }
     }
 
-    fn reaches(&self, gateway: IpAddr, link: u32) -> bool {
+    fn reaches(&self, hop: &crate::Hop) -> bool {
+        let (gateway, link) = (hop.gateway.unwrap(), hop.link);
         let connected = self
             .addresses
             .iter()
             .any(|a| a.link == link && a.subnet.unwrap().contains(&gateway));
-        let by_route = self.routes.values().flatten().any(|r| {
-            r.prefix.contains(&gateway)
-                && r.kind
-                    .hops()
-                    .iter()
-                    .any(|h| h.gateway.is_none() && h.link == link)
-        });
-        self.links[&link].up && (connected || by_route)
+        let covers = |r: &&Route| r.prefix.contains(&gateway) && r.prefix.prefix_len() > 24;
+        let on_link = |r: &Route| {
+            r.kind
+                .hops()
+                .iter()
+                .any(|h| h.gateway.is_none() && h.link == link)
+        };
+        let mut routes = self.routes.values().flatten().filter(covers);
+        let by_route = routes.clone().any(on_link);
+        let shadow = self.shadowed && routes.any(|r| !on_link(r));
+        self.links[&link].up && (hop.onlink || ((connected || by_route) && !shadow))
     }
 
     pub(super) fn dump(&self) -> Dump {
@@ -370,6 +371,9 @@ impl Lab {
             }
             for hop in route.kind.hops() {
                 words.push(format!("via {} dev {}", hop.gateway.unwrap(), hop.link));
+                if hop.onlink {
+                    words.push("onlink".to_owned());
+                }
             }
             words.push(format!("metric {} proto {}", route.metric, route.protocol));
             lines.push(words.join(" "));

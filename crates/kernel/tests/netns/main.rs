@@ -433,6 +433,44 @@ fn on_link_routes_of_others_and_default_routes() {
 }
 
 #[test]
+fn a_learned_route_never_takes_our_own_subnet_or_gateways() {
+    in_netns(|| {
+        let mut node = Node::start();
+        node.set("fd00::/64", via(&["fd00::fe"]));
+        node.set("fd01::/64", via(&["fd00::2"]));
+        let reason = node.until_failed("fd00::/64").to_string();
+        assert_eq!(
+            reason,
+            "the prefix is connected on eth1: that route is kept"
+        );
+        node.until_installed(1);
+        // Host routes of the gateways themselves, as EVPN switches announce them.
+        node.set("10.0.0.2/32", via(&["10.0.0.254"]));
+        node.set("fd00::2/128", via(&["fd00::fe"]));
+        node.until_installed(3);
+        node.set("10.1.0.0/24", via(&["10.0.0.2"]));
+        node.set("10.1.1.0/24", via(&["10.0.0.2", "10.2.0.2"]));
+        node.set("fd01:1::/64", via(&["fd00::2"]));
+        node.set("fd01:2::/64", via(&["fd00::2", "fd02::2"]));
+        node.until_installed(7);
+        // IPv4 looks a gateway up among on-link routes only; IPv6 has to be told.
+        assert_eq!(
+            shown("10.1.0.0/24"),
+            "10.1.0.0/24 via 10.0.0.2 dev eth1 proto 155 metric 48"
+        );
+        assert_eq!(
+            shown("fd01:1::/64"),
+            "fd01:1::/64 via fd00::2 dev eth1 proto 155 metric 48 onlink"
+        );
+        // What is read back is what was written.
+        node.written();
+        node.handle(FibInput::Event(KernelEvent::Overrun));
+        node.until_installed(7);
+        assert_eq!(node.written(), []);
+    });
+}
+
+#[test]
 fn ten_thousand_routes_take_a_moment() {
     const ROUTES: u32 = 10_000;
     // 0.3 s is the aim on a quiet machine; here ten times that.
