@@ -207,3 +207,6 @@ impl Routes<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -308,3 +308,6 @@ impl<'a> Routes<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -272,3 +272,6 @@ impl Group {
         here.map(|sync| sync.end.slot).min()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,25 @@ fn h_the_snapshot_is_written_before_the_withdrawal_from_the_new_source() {
     assert_eq!(bench.holds(a), []);
 }
 
+/// As h, read in pieces: a withdrawal is so small that it would fit in behind the first message of the walk.
+#[test]
+fn h_nothing_of_the_log_fits_in_before_the_rest_of_the_snapshot() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    for n in 0..10 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.settle();
+    let joined = bench.up(4, PeerKind::IbgpClient);
+    while bench.rib.work(64) {}
+    for n in 0..10 {
+        bench.withdraw(a, block(n));
+        bench.pull();
+    }
+    while bench.read(joined, 110) {}
+    assert_eq!(bench.holds(joined), []);
+}
+
 /// A group that is new, or whose last member left, knows nothing of what its members have: it begins with an empty
 /// `last` and a pull of everything (rule 8).
 #[test]
