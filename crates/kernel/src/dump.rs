@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use fib::{Dump, Route};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkPayload};
-use netlink_packet_route::address::AddressMessage;
-use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
+use crate::interfaces;
 use crate::message;
 use crate::socket::{Received, RouteSocket, encode};
 
@@ -21,26 +20,13 @@ const BUFFER: usize = 4 << 20;
 /// Reads everything that the plan needs, on a socket of its own: a dump that was given up would
 /// disturb the next one on the same socket.
 pub(crate) fn read(tables: &[u32]) -> io::Result<Dump> {
+    let (links, addresses) = interfaces::read()?;
+    let mut dump = Dump {
+        links,
+        addresses,
+        routes: Vec::new(),
+    };
     let mut socket = open()?;
-    let mut dump = Dump::default();
-    walk(
-        &mut socket,
-        RouteNetlinkMessage::GetLink(LinkMessage::default()),
-        |answer| {
-            if let RouteNetlinkMessage::NewLink(link) = answer {
-                dump.links.extend(message::to_link(&link));
-            }
-        },
-    )?;
-    walk(
-        &mut socket,
-        RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-        |answer| {
-            if let RouteNetlinkMessage::NewAddress(address) = answer {
-                dump.addresses.extend(message::to_address(&address));
-            }
-        },
-    )?;
     routes(&mut socket, tables, |route| dump.routes.push(route))?;
     Ok(dump)
 }
