@@ -48,6 +48,8 @@ impl std::error::Error for EncodeError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireAttrs {
     next_hop: NextHop,
+    /// The next hop of IPv6 as MP_REACH_NLRI has it, and how many octets of it count: 16 or 32.
+    mp_next_hop: ([u8; 32], usize),
     /// In ascending order; with NEXT_HOP in its place if the next hop is of IPv4.
     octets: Vec<u8>,
 }
@@ -90,7 +92,32 @@ impl WireAttrs {
             // Larger than any message: a value may have been cut (see `AttrBuilder`), so keep it from fitting.
             octets.resize(octets.len().max(MAX_EXTENDED_LEN), 0);
         }
-        WireAttrs { next_hop, octets }
+        WireAttrs {
+            next_hop,
+            mp_next_hop: mp_octets(next_hop),
+            octets,
+        }
+    }
+
+    /// The next hop for MP_REACH_NLRI; none where the classic fields are to be used.
+    fn mp_next_hop(
+        &self,
+        family: Family,
+        context: &EncodeContext,
+    ) -> Result<Option<&[u8]>, EncodeError> {
+        let (octets, len) = &self.mp_next_hop;
+        match (family, self.next_hop) {
+            (Family::Ipv4Unicast, NextHop::V4(_)) => Ok(None),
+            (Family::Ipv6Unicast, NextHop::V4(_)) => Err(EncodeError::NextHop),
+            (Family::Ipv4Unicast, NextHop::V6 { .. })
+                if !context.extended_next_hop.contains(family) =>
+            {
+                Err(EncodeError::NextHop)
+            }
+            (Family::Ipv4Unicast | Family::Ipv6Unicast, NextHop::V6 { .. }) => {
+                Ok(Some(&octets[..*len]))
+            }
+        }
     }
 
     /// The next hop that goes with the attributes.
@@ -110,6 +137,20 @@ impl WireAttrs {
     pub fn is_empty(&self) -> bool {
         self.octets.is_empty()
     }
+}
+
+/// RFC 2545 section 3: the global address, and the link-local one behind it if there is one.
+fn mp_octets(next_hop: NextHop) -> ([u8; 32], usize) {
+    let mut octets = [0; 32];
+    let NextHop::V6 { global, link_local } = next_hop else {
+        return (octets, 0);
+    };
+    octets[..16].copy_from_slice(&global.octets());
+    let Some(link_local) = link_local else {
+        return (octets, 16);
+    };
+    octets[16..].copy_from_slice(&link_local.octets());
+    (octets, 32)
 }
 
 /// Writes attributes in ascending order, the AS4 pair at its place behind the attributes that it comes from.
@@ -178,29 +219,11 @@ pub fn encode_announce<I: Iterator<Item = Nlri>>(
     context: &EncodeContext,
 ) -> Result<usize, EncodeError> {
     let add_path = context.add_path.contains(family);
-    let mut next_hop = [0; 32];
-    let mp_head = match (family, attrs.next_hop) {
-        (Family::Ipv4Unicast, NextHop::V4(_)) => None,
-        (Family::Ipv6Unicast, NextHop::V4(_)) => return Err(EncodeError::NextHop),
-        (_, NextHop::V6 { .. })
-            if family == Family::Ipv4Unicast && !context.extended_next_hop.contains(family) =>
-        {
-            return Err(EncodeError::NextHop);
-        }
-        (_, NextHop::V6 { global, link_local }) => {
-            next_hop[..16].copy_from_slice(&global.octets());
-            next_hop[16..].copy_from_slice(&link_local.map_or([0; 16], |address| address.octets()));
-            Some(if link_local.is_some() {
-                &next_hop[..]
-            } else {
-                &next_hop[..16]
-            })
-        }
-    };
+    let mp_next_hop = attrs.mp_next_hop(family, context)?;
     // AFI, SAFI, length of the next hop, the reserved octet.
-    let mp_len = mp_head.map_or(0, |next_hop| MP_HEADER + 5 + next_hop.len());
+    let mp_len = mp_next_hop.map_or(0, |next_hop| MP_HEADER + 5 + next_hop.len());
     let fixed = HEADER_LEN + LENGTHS + mp_len + attrs.octets.len();
-    let mut room = context.max_len.min(MAX_EXTENDED_LEN).saturating_sub(fixed);
+    let room = context.max_len.min(MAX_EXTENDED_LEN).saturating_sub(fixed);
     match nlri.peek() {
         Some(first) if encoded_len(first, add_path) > room => return Err(EncodeError::TooLarge),
         Some(_) => {}
@@ -210,28 +233,24 @@ pub fn encode_announce<I: Iterator<Item = Nlri>>(
     let start = out.len();
     put_header(out, MessageType::Update, LENGTHS);
     out.put_bytes(0, LENGTHS);
-    let mut count = 0;
-    match mp_head {
+    let count = match mp_next_hop {
         None => {
             out.put_slice(&attrs.octets);
-            set_u16(out, start + HEADER_LEN + 2, attrs.octets.len());
-            fill(out, nlri, add_path, &mut room, &mut count);
+            close_attributes(out, start);
+            fill(out, nlri, add_path, room)
         }
         Some(next_hop) => {
             put_mp_header(out, code::MP_REACH_NLRI, family);
-            out.put_u8(u8::try_from(next_hop.len()).expect("16 or 32 octets"));
+            out.put_u8(u8::try_from(next_hop.len()).expect("invariant: 16 or 32 octets"));
             out.put_slice(next_hop);
             out.put_u8(0);
-            fill(out, nlri, add_path, &mut room, &mut count);
+            let count = fill(out, nlri, add_path, room);
             close_mp(out, start);
             out.put_slice(&attrs.octets);
-            set_u16(
-                out,
-                start + HEADER_LEN + 2,
-                out.len() - start - HEADER_LEN - LENGTHS,
-            );
+            close_attributes(out, start);
+            count
         }
-    }
+    };
     set_u16(out, start + 16, out.len() - start);
     Ok(count)
 }
@@ -249,7 +268,7 @@ pub fn encode_withdraw<I: Iterator<Item = Nlri>>(
         Family::Ipv4Unicast => 0,
         Family::Ipv6Unicast => MP_HEADER + 3,
     };
-    let mut room = context
+    let room = context
         .max_len
         .min(MAX_EXTENDED_LEN)
         .saturating_sub(HEADER_LEN + LENGTHS + mp_len);
@@ -260,27 +279,24 @@ pub fn encode_withdraw<I: Iterator<Item = Nlri>>(
         return 0;
     }
     let start = out.len();
-    let mut count = 0;
     put_header(out, MessageType::Update, LENGTHS);
-    match family {
+    let count = match family {
         Family::Ipv4Unicast => {
             out.put_u16(0);
-            fill(out, nlri, add_path, &mut room, &mut count);
+            let count = fill(out, nlri, add_path, room);
             set_u16(out, start + HEADER_LEN, out.len() - start - HEADER_LEN - 2);
             out.put_u16(0);
+            count
         }
         Family::Ipv6Unicast => {
             out.put_bytes(0, LENGTHS);
             put_mp_header(out, code::MP_UNREACH_NLRI, family);
-            fill(out, nlri, add_path, &mut room, &mut count);
+            let count = fill(out, nlri, add_path, room);
             close_mp(out, start);
-            set_u16(
-                out,
-                start + HEADER_LEN + 2,
-                out.len() - start - HEADER_LEN - LENGTHS,
-            );
+            close_attributes(out, start);
+            count
         }
-    }
+    };
     set_u16(out, start + 16, out.len() - start);
     count
 }
@@ -311,19 +327,20 @@ pub fn end_of_rib(family: Family) -> Bytes {
     out.freeze()
 }
 
-/// Appends routes until there is no room or none is left.
+/// Appends routes until there is no room or none is left, and answers how many.
 fn fill<I: Iterator<Item = Nlri>>(
     out: &mut BytesMut,
     nlri: &mut Peekable<I>,
     add_path: bool,
-    room: &mut usize,
-    count: &mut usize,
-) {
-    while let Some(one) = nlri.next_if(|one| encoded_len(one, add_path) <= *room) {
-        *room -= encoded_len(&one, add_path);
-        *count += 1;
+    mut room: usize,
+) -> usize {
+    let mut count = 0;
+    while let Some(one) = nlri.next_if(|one| encoded_len(one, add_path) <= room) {
+        room -= encoded_len(&one, add_path);
+        count += 1;
         put(out, &one, add_path);
     }
+    count
 }
 
 /// The head of an attribute that is to be closed by [`close_mp`], always with two octets of length.
@@ -343,6 +360,12 @@ fn put_mp_header(out: &mut BytesMut, code: u8, family: Family) {
 fn close_mp(out: &mut BytesMut, start: usize) {
     let attribute = start + HEADER_LEN + LENGTHS;
     set_u16(out, attribute + 2, out.len() - attribute - MP_HEADER);
+}
+
+/// Sets the length of the attributes field, which ends where `out` does; no withdrawn routes are before it.
+fn close_attributes(out: &mut BytesMut, start: usize) {
+    let field = start + HEADER_LEN + LENGTHS;
+    set_u16(out, field - 2, out.len() - field);
 }
 
 fn set_u16(out: &mut BytesMut, at: usize, value: usize) {

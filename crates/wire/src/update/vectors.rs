@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::properties::check;
 use super::{DecodeContext, DecodeScratch, Update, decode_update};
 use crate::attr::{ATTRIBUTES, Sender, flag};
 use crate::{Families, Family, Fault, NextHop, NlriBlock, Remedy};
@@ -221,6 +222,34 @@ fn every_vector_cut_anywhere_is_read_or_refused() {
             if let Err(fault) = decode_update(&vector.body[..len], &context, &mut scratch) {
                 assert_eq!(fault.remedy, Remedy::ResetSession, "{}", vector.title);
             }
+        }
+    }
+}
+
+/// One octet changed at every place, read as from every kind of peer.
+#[test]
+fn every_vector_changed_anywhere_is_read_or_refused() {
+    let mut scratch = DecodeScratch::new();
+    for vector in vectors() {
+        let peer = context(&vector.peer);
+        let contexts = [
+            peer,
+            DecodeContext {
+                internal: !peer.internal,
+                four_octet_as: !peer.four_octet_as,
+                ..peer
+            },
+        ];
+        let mut body = vector.body;
+        for at in 0..body.len() {
+            let right = body[at];
+            for wrong in [0, u8::MAX, right ^ 1, right ^ 0x80, right.wrapping_sub(1)] {
+                body[at] = wrong;
+                for context in &contexts {
+                    check(&body, context, &mut scratch).unwrap();
+                }
+            }
+            body[at] = right;
         }
     }
 }
