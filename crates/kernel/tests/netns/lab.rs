@@ -161,6 +161,11 @@ impl Node {
         std::mem::take(&mut self.port.written)
     }
 
+    /// How many operations were sent since [`Node::written`] was asked.
+    pub(crate) fn writes(&self) -> usize {
+        self.port.written.len()
+    }
+
     /// Works until `done`, event by event.
     pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Node) -> bool) {
         let end = Instant::now() + DEADLINE;

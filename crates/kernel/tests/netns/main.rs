@@ -471,6 +471,75 @@ fn a_learned_route_never_takes_our_own_subnet_or_gateways() {
 }
 
 #[test]
+fn links_that_flap_under_load_leave_nothing_behind() {
+    const ROUTES: usize = 1_000;
+    in_netns(|| {
+        for link in ["eth1", "eth2"] {
+            std::fs::write(
+                format!("/proc/sys/net/ipv6/conf/{link}/keep_addr_on_down"),
+                "1",
+            )
+            .unwrap();
+        }
+        let mut node = Node::start();
+        for round in 0..6 {
+            for i in 0..ROUTES {
+                let (a, b) = (100 + i / 256, i % 256);
+                // Every route changes its hops in every round, every fifth goes or comes.
+                let gone = (i + round) % 5 == 0;
+                let (v4, v6) = match (i + round) % 3 {
+                    0 => (via(&["10.0.0.2"]), via(&["fd00::2"])),
+                    1 => (via(&["10.2.0.2"]), via(&["fd02::2"])),
+                    _ => (via(&["10.0.0.2", "10.2.0.2"]), via(&["fd00::2", "fd02::2"])),
+                };
+                node.set(&format!("10.{a}.{b}.0/24"), v4.filter(|_| !gone));
+                node.set(&format!("fd01:{a}:{b}::/64"), v6.filter(|_| !gone));
+            }
+            node.written();
+            node.until("some writes", |node| node.writes() > 0);
+            batch(match round % 3 {
+                0 => "link set eth1 down\nlink set eth1 up",
+                1 => "link set far2 down\nlink set far2 up",
+                _ => "addr del 10.0.0.1/24 dev eth1\naddr add 10.0.0.1/24 dev eth1",
+            });
+        }
+        let each = ROUTES - ROUTES / 5;
+        node.until_installed(2 * each);
+        // Once more after everything was read back.
+        node.handle(FibInput::Event(KernelEvent::Overrun));
+        node.until_installed(2 * each);
+        assert_eq!(
+            ip("-o -4 route show proto 155")
+                .matches("metric 48")
+                .count(),
+            each
+        );
+        assert_eq!(
+            ip("-o -6 route show proto 155")
+                .matches("metric 48")
+                .count(),
+            each
+        );
+        assert_eq!(node.fib.counts(), installed(2 * each));
+    });
+}
+
+#[test]
+fn the_threads_end_with_their_handle() {
+    in_netns(|| {
+        let (sender, events) = std::sync::mpsc::channel::<KernelEvent>();
+        let kernel = Kernel::start(&KernelConfig::default(), move |event| {
+            drop(sender.send(event))
+        })
+        .unwrap();
+        drop(kernel);
+        // Both closures are gone, so both threads are.
+        let end = std::iter::repeat_with(|| events.try_recv()).find_map(Result::err);
+        assert_eq!(end, Some(std::sync::mpsc::TryRecvError::Disconnected));
+    });
+}
+
+#[test]
 fn ten_thousand_routes_take_a_moment() {
     const ROUTES: u32 = 10_000;
     // 0.3 s is the aim on a quiet machine; here ten times that.
