@@ -12,7 +12,7 @@ pub(crate) const SEGMENT_MAX: usize = 255;
 /// Builds canonical attributes, from nothing or from those of another route.
 ///
 /// The bytes are canonical after every call. A value of more than 65,535 octets, which no message can hold, is
-/// cut there; `WireAttrs` refuses every set of that size, so it is never sent.
+/// cut there; [`encode_announce`](crate::encode_announce) refuses every set of that size, so it is never sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttrBuilder {
     bytes: Vec<u8>,

@@ -210,3 +210,34 @@ fn any_bytes_can_be_viewed() {
         assert_eq!((view.aggregator(), view.med()), (None, None));
     }
 }
+
+proptest::proptest! {
+    /// Whatever the order of the calls, the bytes are those of a sorted map.
+    #[test]
+    fn the_builder_is_a_sorted_map(
+        calls in proptest::collection::vec(
+            (0u8..6, proptest::option::of((0u8..8, proptest::collection::vec(0u8.., 0..300)))),
+            0..30,
+        ),
+    ) {
+        let mut attrs = AttrBuilder::new();
+        let mut map = std::collections::BTreeMap::new();
+        for (code, call) in calls {
+            match call {
+                Some((bits, value)) => {
+                    attrs.set_raw(bits << 5, code, &value);
+                    map.insert(code, (bits << 5, value));
+                }
+                None => {
+                    attrs.remove(code);
+                    map.remove(&code);
+                }
+            }
+        }
+        let expected = map.iter().map(|(code, (flags, value))| (*flags, *code, value.as_slice()));
+        proptest::prop_assert!(attrs.view().iter().eq(expected));
+        for code in 0..6 {
+            proptest::prop_assert_eq!(attrs.view().get(code), map.get(&code).map(|(_, value)| value.as_slice()));
+        }
+    }
+}
