@@ -233,7 +233,9 @@ impl Rib {
     /// Hands out messages for a peer as slices of shared octets, cut between messages: about `max_bytes`, at least one
     /// message if there is one. What was handed out counts as sent.
     ///
-    /// Go on until nothing comes; from then on [`Rib::poll_ready`] tells when there is more.
+    /// Go on until nothing comes; from then on [`Rib::poll_ready`] tells when there is more. Reading is what lets a
+    /// snapshot walk and a group that waits for its members go on: ask [`Rib::has_work`] and [`Rib::next_flush`] again
+    /// behind it.
     pub fn fill(&mut self, peer: PeerId, slices: &mut Vec<Bytes>, max_bytes: usize) {
         let Some(member) = self.members.get_mut(peer.index()).and_then(Option::as_mut) else {
             return;

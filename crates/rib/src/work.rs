@@ -18,6 +18,8 @@ use crate::rib::{ResetReason, Rib};
 const SNAPSHOT_AHEAD: usize = 64 * 1024;
 /// Octets of snapshot that are kept for slow members; who is further behind begins its lap again.
 const SNAPSHOT_KEPT: usize = 1024 * 1024;
+/// Slots that one batch of a snapshot walk goes over.
+const CHUNK: u32 = 1024;
 /// Tombstones collected at once.
 const COLLECT: usize = 1024;
 
@@ -77,7 +79,7 @@ impl Rib {
             let from = group.walk.slot;
             let ends = group.walk_ends(&self.members);
             let until = ends.unwrap_or(slots).min(slots);
-            let to = until.min(from.saturating_add(*budget)).max(from);
+            let to = until.min(from.saturating_add(CHUNK.min(*budget))).max(from);
             let routes = encode::Routes {
                 table: &self.table,
                 sources: &self.sources,

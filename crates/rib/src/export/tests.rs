@@ -409,3 +409,28 @@ fn counts_tell_received_accepted_and_advertised() {
     assert_eq!(bench.rib.stats().paths, 1);
     assert_eq!(bench.rib.stats().attribute_sets, 1);
 }
+
+/// A driver that only looks at `has_work` and `next_flush` behind each `fill` brings everything across.
+#[test]
+fn reading_is_what_makes_walks_and_pulls_go_on() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    bench.settle();
+    for n in 0..20_000 {
+        bench.route(a, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.settle();
+    let joined = bench.up(3, PeerKind::IbgpClient);
+    let first = bench.up(4, PeerKind::Ebgp);
+    bench.rib.work(100_000);
+    bench.pull();
+    assert!(!bench.rib.has_work(), "far enough ahead of who reads");
+    assert_eq!(bench.rib.next_flush(), None);
+    bench.read_all(joined);
+    assert!(bench.rib.has_work());
+    bench.read_all(first);
+    assert!(bench.rib.next_flush().is_some());
+    bench.settle();
+    assert_eq!(bench.holds(joined).len(), 20_000);
+    assert_eq!(bench.holds(first).len(), 20_000);
+}
