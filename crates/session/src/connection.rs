@@ -21,9 +21,9 @@ pub(crate) struct Connection {
 pub(crate) enum ConnectionPhase {
     /// Our OPEN is sent, the peer's has not come.
     OpenSent,
-    /// The peer's OPEN is good, but by RFC 4271 6.8 the connection that we opened ourselves wins if it gets as far. Our
-    /// KEEPALIVE waits for its fate, until the deadline: once sent, the peer could be Established here while we close
-    /// here, and both connections would be lost.
+    /// The peer's OPEN is good, but by RFC 4271 6.8 the connection that we have opened or are opening ourselves wins if
+    /// it gets as far. Our KEEPALIVE waits for its fate, until the deadline: once sent, the peer could be Established
+    /// here while we close here, and both connections would be lost.
     Colliding {
         terms: Box<Negotiated>,
         until: Instant,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wire::{CeaseSubcode, Fault, FaultKind, Frame, MessageType, Notification, Open, Section};
@@ -15,6 +15,10 @@ use crate::event::{Output, Side};
 use crate::negotiate::{Negotiated, negotiate, our_open};
 use crate::reason::DownReason;
 use crate::timer::{OPEN_HOLD, due, earlier};
+
+/// How long a connection of the peer waits for one that we are just opening, if that one would win a collision. Longer
+/// than a handshake inside a data centre takes; not long where the peer cannot be reached from our side.
+const CONNECT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Our own attempts, and the connection of the peer if there is one.
 #[derive(Debug)]
@@ -90,9 +94,15 @@ impl Session {
     // Connections come.
 
     pub(super) fn connected(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        let patience = self.retry_at(now);
         match &mut self.phase {
             Phase::Opening(opening) if matches!(opening.dial, Dial::Pending { .. }) => {
                 opening.dial = Dial::Up(open_sent(now, local, remote));
+                if let Some(incoming) = &mut opening.incoming
+                    && let ConnectionPhase::Colliding { until, .. } = &mut incoming.phase
+                {
+                    *until = patience;
+                }
                 self.send_open(Side::Outgoing);
             }
             // Not asked for, or given up just now: nobody may use it.
@@ -114,6 +124,7 @@ impl Session {
         if matches!(opening.dial, Dial::Pending { .. }) {
             opening.dial = Dial::Waiting { until };
             self.note_connect_failure(now, kind);
+            self.settle(now, true);
         }
     }
 
@@ -228,7 +239,14 @@ impl Session {
             (self.settings.router_id, self.settings.local_as),
             (terms.remote_router_id, terms.remote_as),
         );
+        let pending = self
+            .opening_mut()
+            .is_some_and(|o| matches!(o.dial, Dial::Pending { .. }));
         match (other, winner == side) {
+            // The peer may have our connection already, and prefer it to this one, before we know that it is open.
+            (None, false) if pending && side == Side::Incoming => {
+                self.wait_for_outgoing(now, now + CONNECT_PATIENCE, terms);
+            }
             (None, _) => self.confirm(now, side, terms),
             (Some(_), true) => {
                 self.close_collided(now, side.other());
@@ -236,7 +254,8 @@ impl Session {
             }
             // We opened the one that wins and are committed to it, so this one waits for its fate.
             (Some(State::OpenSent), false) if side == Side::Incoming => {
-                self.wait_for_outgoing(now, terms);
+                let until = self.retry_at(now);
+                self.wait_for_outgoing(now, until, terms);
             }
             // The peer opened the one that wins, but may give it up before it sends an OPEN there: both go on.
             (Some(State::OpenSent), false) => self.confirm(now, side, terms),
@@ -248,8 +267,7 @@ impl Session {
     }
 
     /// Keeps the incoming connection without confirming it; see [`ConnectionPhase::Colliding`].
-    fn wait_for_outgoing(&mut self, now: Instant, terms: Box<Negotiated>) {
-        let until = self.retry_at(now);
+    fn wait_for_outgoing(&mut self, now: Instant, until: Instant, terms: Box<Negotiated>) {
         if let Some(connection) = self.opening_mut().and_then(|o| o.incoming.as_mut()) {
             connection.hold_at = terms.hold().map(|hold| now + hold);
             connection.phase = ConnectionPhase::Colliding {
@@ -418,6 +436,7 @@ impl Session {
             ConnectionPhase::Colliding { until, .. } => {
                 if due(Some(*until), now) {
                     self.close_collided(now, Side::Outgoing);
+                    self.abort_dial(now);
                     self.settle(now, true);
                 }
             }

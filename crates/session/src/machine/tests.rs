@@ -241,7 +241,9 @@ impl Rig {
                         check_hold(connection);
                         let colliding =
                             matches!(connection.phase, ConnectionPhase::Colliding { .. });
-                        assert!(!colliding || (side == Side::Incoming && up));
+                        assert!(
+                            !colliding || (side == Side::Incoming && self.dialed != Dialed::No)
+                        );
                     }
                 }
             }

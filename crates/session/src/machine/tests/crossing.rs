@@ -83,10 +83,37 @@ fn the_waiting_connection_goes_on_when_ours_is_never_answered() {
 fn a_pending_connect_ends_when_the_peers_connection_is_confirmed() {
     let mut rig = Rig::enabled(settings());
     rig.accepted();
-    let outputs = rig.frame(Incoming, &open_of(LOWER_ID));
+    let outputs = rig.frame(Incoming, &open_of(HIGHER_ID));
     assert_eq!(outputs[0], Output::Abort);
     // Nor is a new one begun while it is about to be Established.
     assert!(!rig.seconds(60).contains(&Output::Connect));
+}
+
+#[test]
+fn a_pending_connect_that_would_win_is_given_half_a_second() {
+    let pending = || {
+        let mut rig = Rig::enabled(settings());
+        rig.accepted();
+        assert_eq!(rig.frame(Incoming, &open_of(LOWER_ID)), []);
+        rig
+    };
+    // It does not come.
+    let mut rig = pending();
+    let outputs = rig.sleep(Duration::from_millis(500));
+    assert_eq!(outputs[0], Output::Abort);
+    assert_eq!(sent_to(&outputs, Incoming), [KEEPALIVE]);
+    // It fails.
+    let mut rig = pending();
+    let outputs = rig.give(Input::ConnectFailed(std::io::ErrorKind::ConnectionRefused));
+    assert_eq!(sent_to(&outputs, Incoming), [KEEPALIVE]);
+    // It comes, and has longer then.
+    let mut rig = pending();
+    rig.connected();
+    assert_eq!(rig.seconds(3), []);
+    let outputs = rig.frame(Outgoing, &open_of(LOWER_ID));
+    assert_eq!(notification_to(&outputs, Incoming), COLLISION);
+    rig.frame(Outgoing, &wire::keepalive());
+    assert_eq!(rig.session.negotiated().unwrap().side, Outgoing);
 }
 
 #[test]
