@@ -47,7 +47,7 @@ pub(crate) fn short(of: Duration) -> String {
 /// Reads a duration argument: a number of seconds, or a row of numbers with
 /// units, such as `90`, `90s`, `1m30s`, `500ms`, `24h`.
 pub(crate) fn parse_duration(text: &str) -> Result<prost_types::Duration, String> {
-    let fault = || format!("`{text}` is not a duration; write 90s, 1m30s or 500ms");
+    let fault = || format!("`{text}` is not a duration; write 90s or 1m30s");
     if let Ok(seconds) = text.parse::<u32>() {
         return to_proto(Duration::from_secs(seconds.into())).ok_or_else(fault);
     }

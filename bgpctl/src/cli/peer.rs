@@ -106,14 +106,6 @@ pub(crate) struct PeerResetArgs {
     #[arg(long, value_name = "DIRECTION", num_args = 0..=1, require_equals = true,
           default_missing_value = "both")]
     pub(crate) soft: Option<Soft>,
-    /// Why: sent to the peer when the session is closed
-    #[arg(
-        long,
-        default_value = "",
-        hide_default_value = true,
-        conflicts_with = "soft"
-    )]
-    pub(crate) reason: String,
 }
 
 /// The direction of a soft reset.

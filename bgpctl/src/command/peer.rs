@@ -99,7 +99,6 @@ async fn reset(
     let request = v1::ResetPeerRequest {
         peer: args.peer.clone(),
         kind: kind.into(),
-        reason: args.reason,
     };
     control.reset_peer(unary(request)).await?;
     let result = match kind {

@@ -27,6 +27,9 @@ pub(crate) async fn run(
     }
 }
 
+/// Routes that are held to be sorted by prefix; a longer list is printed as it comes.
+const SORTED: usize = 100_000;
+
 async fn list(
     channel: Channel,
     request: v1::ListRoutesRequest,
@@ -35,10 +38,16 @@ async fn list(
     let mut client = RouteServiceClient::new(channel);
     let mut stream = client.list_routes(request).await?.into_inner();
     let mut list = output.list();
+    let mut held = Vec::new();
     while let Some(page) = stream.message().await? {
-        let views: Vec<RouteView> = page.routes.into_iter().map(RouteView::new).collect();
-        list.page(&views)?;
+        held.extend(page.routes.into_iter().map(RouteView::new));
+        if held.len() > SORTED {
+            list.page(&held)?;
+            held.clear();
+        }
     }
+    held.sort_by_cached_key(RouteView::order);
+    list.page(&held)?;
     list.finish()
 }
 

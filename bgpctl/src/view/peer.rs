@@ -283,14 +283,10 @@ impl ErrorView {
     }
 
     fn line(&self, now: SystemTime) -> String {
-        let direction = match self.direction.as_str() {
-            "local" => String::new(),
-            direction => format!("{direction} "),
-        };
         let age = self.raw_at.map(|at| time::short(time::since(&at, now)));
         match age {
-            Some(age) => format!("{direction}{}, {age} ago", self.text),
-            None => format!("{direction}{}", self.text),
+            Some(age) => format!("{}, {age} ago", self.text),
+            None => self.text.clone(),
         }
     }
 }

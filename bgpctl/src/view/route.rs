@@ -1,6 +1,7 @@
 //! BGP routes.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use proto::v1;
@@ -235,6 +236,14 @@ impl RouteView {
             source.address.clone(),
             self.path_id,
         )
+    }
+
+    /// Sorts by family, address and length, the best path of a prefix first.
+    pub(crate) fn order(&self) -> (Option<IpAddr>, u8, bool, String) {
+        let (address, length) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
+        let length = length.parse().unwrap_or_default();
+        let source = self.source.name.clone();
+        (address.parse().ok(), length, !self.flags.best, source)
     }
 
     fn from(&self) -> String {

@@ -116,7 +116,7 @@ fn refused() -> v1::Peer {
             last_error: Some(v1::LastError {
                 direction: v1::ErrorDirection::Received.into(),
                 at: ago(180),
-                text: "OPEN Message Error/Bad Peer AS (2/2)".into(),
+                text: "it refused our OPEN: Bad Peer AS (2/2)".into(),
                 notification: Some(v1::Notification {
                     error: v1::NotificationCode::OpenMessageError.into(),
                     code: 2,
@@ -144,7 +144,7 @@ fn the_peer_table() {
 NAME     ADDRESS   AS        STATE        UP/DOWN  RECEIVED  ACCEPTED  ADVERTISED  SOURCE        LAST ERROR
 tor-a    10.0.0.1  65001     Established  3m12s    10        9         2           bgpd.yaml:12  -
 fd00::2  fd00::2   external  Idle         never    0         0         0           not saved     \
-no import policy: nothing is accepted (RFC 8212); received OPEN Message Error/Bad Peer AS (2/2), 3m ago
+no import policy: nothing is accepted (RFC 8212); it refused our OPEN: Bad Peer AS (2/2), 3m ago
 "
     );
 }
@@ -185,7 +185,7 @@ fn the_peer_page_shows_configured_and_negotiated() {
     }
     let page = PeerView::new(refused()).page(false);
     for line in [
-        "fd00::2 (fd00::2) is Idle: OPEN Message Error/Bad Peer AS (2/2)\n",
+        "fd00::2 (fd00::2) is Idle: it refused our OPEN: Bad Peer AS (2/2)\n",
         "  up                never yet\n",
         "  idle because      waiting 4 s after a failure\n",
         "  it said           bye\\u{1b}[2J\n",
@@ -259,6 +259,35 @@ FLAGS  PREFIX       NEXT HOP  FROM      LOCAL PREF  MED  AS PATH      ORIGIN    
     );
     let wide = table(&routes[..1], true);
     assert!(wide.contains("5s   65001:1,no-export"), "{wide}");
+}
+
+#[test]
+fn routes_sort_by_number_and_not_by_letter() {
+    let view = |prefix: &str, best| {
+        let mut route = learned();
+        route.prefix = prefix.into();
+        route.flags.as_mut().unwrap().best = best;
+        RouteView::new(route)
+    };
+    let mut routes = [
+        view("fd00::/64", true),
+        view("10.10.0.0/24", true),
+        view("10.9.0.0/24", false),
+        view("10.9.0.0/24", true),
+        view("10.9.0.0/16", true),
+    ];
+    routes.sort_by_cached_key(RouteView::order);
+    let order: Vec<String> = routes.iter().map(|route| route.line(false)).collect();
+    let starts = [
+        "*>F 10.9.0.0/16",
+        "*>F 10.9.0.0/24",
+        "*F 10.9.0.0/24",
+        "*>F 10.10",
+        "*>F fd00",
+    ];
+    for (line, start) in order.iter().zip(starts) {
+        assert!(line.starts_with(start), "{order:?}");
+    }
 }
 
 #[test]
