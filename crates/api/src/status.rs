@@ -1,0 +1,250 @@
+//! `StatusService`: is it healthy, and if not, what is wrong and what to do?
+
+mod advice;
+
+use proto::v1;
+use proto::v1::status_service_server::StatusService;
+use rib::PeerId;
+use session::State;
+use speaker::{Peer, Speaker};
+use tonic::{Request, Response, Status};
+
+use crate::clock::Wall;
+use crate::peer;
+use crate::server::Api;
+
+/// Problems told at a time; the rest are counted.
+const TOLD: usize = 32;
+/// Kernel routes looked at for examples of failures.
+const LOOKED_AT: usize = 4096;
+/// Failed kernel routes named one by one.
+const NAMED: usize = 3;
+
+#[tonic::async_trait]
+impl StatusService for Api {
+    async fn get_status(
+        &self,
+        _: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let clock = self.clock;
+        let status = self
+            .asker
+            .ask(move |speaker, now| message(speaker, &clock.at(now)));
+        let mut status = status.await?;
+        if let Some(memory) = &mut status.memory {
+            memory.resident_octets = resident().unwrap_or_default();
+        }
+        Ok(Response::new(v1::GetStatusResponse {
+            status: Some(status),
+        }))
+    }
+}
+
+/// Resident memory of this process in octets.
+fn resident() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn message(speaker: &Speaker, wall: &Wall) -> v1::Status {
+    let peers = peer_totals(speaker);
+    let routes = route_totals(speaker);
+    let kernel = speaker.kernel().map(kernel_totals);
+    let problems = problems(speaker, wall);
+    let worst = problems
+        .first()
+        .map(|problem| format!("{} {}", problem.subject, problem.cause));
+    let healthy = problems.iter().all(|p| p.severity() != v1::Severity::Error);
+    let works = works(&peers, &routes, kernel.as_ref());
+    let summary = match (healthy, worst) {
+        (true, None) => works,
+        (true, Some(worst)) => format!("{works}; but {worst}"),
+        (false, worst) => worst.unwrap_or_default(),
+    };
+    let uptime = wall.now().saturating_duration_since(speaker.started());
+    let (config, identity) = (speaker.config(), speaker.identity());
+    let role = match config.role {
+        config::Role::Node => v1::Role::Node,
+        config::Role::Reflector => v1::Role::Reflector,
+    };
+    let log_octets = speaker.rib().stats().log_bytes as u64;
+    v1::Status {
+        healthy,
+        summary,
+        problems,
+        role: role.into(),
+        name: config.name.clone().unwrap_or_default(),
+        as_number: identity.local_as.0,
+        router_id: identity.router_id.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        uptime: prost_types::Duration::try_from(uptime).ok(),
+        started_at: Some(wall.timestamp(speaker.started())),
+        peers: Some(peers),
+        routes: Some(routes),
+        kernel,
+        memory: Some(v1::MemoryTotals {
+            resident_octets: 0,
+            log_octets,
+        }),
+    }
+}
+
+fn works(
+    peers: &v1::PeerTotals,
+    routes: &v1::RouteTotals,
+    kernel: Option<&v1::KernelTotals>,
+) -> String {
+    let (up, of, prefixes) = (peers.established, peers.total, routes.prefixes);
+    let mut text = format!("{up} of {of} peers established, {prefixes} prefixes");
+    if let Some(kernel) = kernel {
+        text.push_str(&format!(", {} routes in the kernel", kernel.installed));
+    }
+    text
+}
+
+fn peer_totals(speaker: &Speaker) -> v1::PeerTotals {
+    let mut totals = v1::PeerTotals::default();
+    for peer in speaker.peers() {
+        totals.total += 1;
+        totals.established += u32::from(peer.session().state() == State::Established);
+        totals.disabled += u32::from(!peer.wanted());
+    }
+    totals
+}
+
+fn route_totals(speaker: &Speaker) -> v1::RouteTotals {
+    let stats = speaker.rib().stats();
+    let api = speaker.rib().path_counts(PeerId::API);
+    v1::RouteTotals {
+        prefixes: stats.destinations.saturating_sub(stats.tombstones) as u64,
+        paths: stats.paths as u64,
+        local: speaker.config().blocks.len() as u64,
+        api: api.iter().map(|counts| u64::from(counts.received)).sum(),
+    }
+}
+
+fn kernel_totals(fib: &fib::Fib) -> v1::KernelTotals {
+    let counts = fib.counts();
+    v1::KernelTotals {
+        installed: counts.installed as u64,
+        pending: counts.pending as u64,
+        failed: counts.failed as u64,
+        stale: counts.stale as u64,
+    }
+}
+
+/// Everything that is wrong, the worst first.
+fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
+    let mut problems = Vec::new();
+    kernel_problems(speaker, &mut problems);
+    let mut peers: Vec<&Peer> = speaker.peers().collect();
+    peers.sort_unstable_by_key(|peer| peer.config().address);
+    problems.extend(peers.iter().filter_map(|peer| peer_problem(peer, wall)));
+    for peer in &peers {
+        problems.extend(
+            peer::warnings(peer)
+                .into_iter()
+                .map(|cause| warning(peer, cause)),
+        );
+    }
+    if peers.is_empty() && speaker.config().dynamic.is_empty() {
+        problems.push(problem(
+            v1::Severity::Warning,
+            "peers",
+            "there are none, so no route comes or goes".into(),
+            "add some under `peers` and reload, or with bgpctl peer add",
+        ));
+    }
+    // Stable: within a severity the order above stays.
+    problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    if problems.len() > TOLD {
+        let more = problems.len() - TOLD;
+        let severity = problems[TOLD].severity();
+        problems.truncate(TOLD);
+        let cause = format!("{more} more problems are not shown");
+        problems.push(problem(severity, "status", cause, "see bgpctl peer list"));
+    }
+    problems
+}
+
+fn problem(
+    severity: v1::Severity,
+    subject: impl Into<String>,
+    cause: String,
+    next_step: impl Into<String>,
+) -> v1::Problem {
+    v1::Problem {
+        severity: severity.into(),
+        subject: subject.into(),
+        cause,
+        next_step: next_step.into(),
+    }
+}
+
+fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
+    let Some(fib) = speaker.kernel() else {
+        return;
+    };
+    if let Some(fault) = fib.fault() {
+        let next = "see the daemon's log; it needs CAP_NET_ADMIN";
+        problems.push(problem(
+            v1::Severity::Error,
+            "kernel",
+            fault.to_owned(),
+            next,
+        ));
+    }
+    let failed = fib.counts().failed;
+    if failed == 0 {
+        return;
+    }
+    let rows = fib.routes(None, LOOKED_AT);
+    let examples = rows.iter().filter_map(|row| match &row.state {
+        fib::RouteState::Failed { reason, .. } => Some(format!("{}: {reason}", row.key.prefix)),
+        fib::RouteState::Pending | fib::RouteState::Installed | fib::RouteState::Stale => None,
+    });
+    let examples: Vec<String> = examples.take(NAMED).collect();
+    let cause = format!(
+        "{failed} routes are not in the kernel ({})",
+        examples.join("; ")
+    );
+    let next = "see bgpctl kernel list --state failed; each is tried again by itself";
+    problems.push(problem(v1::Severity::Error, "kernel", cause, next));
+}
+
+fn subject(peer: &Peer) -> String {
+    format!("peer {}", peer.config())
+}
+
+fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
+    let state = peer.session().state();
+    if state == State::Established || !peer.wanted() {
+        return None;
+    }
+    let (cause, next) = match peer.session().last_error() {
+        Some(error) => {
+            let age = wall.now().saturating_duration_since(error.at).as_secs();
+            let advice = error.advice(peer.session().settings());
+            let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
+            let cause = format!("is {state}: {error} ({age} s ago){advice}");
+            (cause, advice::after(peer, error))
+        }
+        None => (
+            format!("is {state}: it has not come up yet"),
+            advice::before(peer),
+        ),
+    };
+    Some(problem(v1::Severity::Error, subject(peer), cause, next))
+}
+
+fn warning(peer: &Peer, cause: String) -> v1::Problem {
+    let next = match &peer.config().location {
+        config::Location::File { .. } => {
+            format!("set it at {} and reload", peer.config().location.short())
+        }
+        config::Location::Request { .. } => "delete the peer and add it with what it needs".into(),
+    };
+    problem(v1::Severity::Warning, subject(peer), cause, next)
+}

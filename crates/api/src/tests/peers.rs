@@ -1,0 +1,266 @@
+use config::Role;
+use proto::v1;
+use proto::v1::peer_control_service_client::PeerControlServiceClient;
+use proto::v1::peer_service_client::PeerServiceClient;
+use tonic::Code;
+use tonic::transport::Channel;
+use tonic_types::StatusExt as _;
+
+use super::lab::{Lab, NODE, peer_config, test};
+
+async fn list(channel: &Channel, request: v1::ListPeersRequest) -> Vec<v1::Peer> {
+    let mut client = PeerServiceClient::new(channel.clone());
+    let mut stream = client.list_peers(request).await.unwrap().into_inner();
+    let mut peers = Vec::new();
+    while let Some(page) = stream.message().await.unwrap() {
+        peers.extend(page.peers);
+    }
+    peers
+}
+
+async fn get(channel: &Channel, peer: &str) -> Result<v1::Peer, tonic::Status> {
+    let mut client = PeerServiceClient::new(channel.clone());
+    let request = v1::GetPeerRequest { peer: peer.into() };
+    client
+        .get_peer(request)
+        .await
+        .map(|answer| answer.into_inner().peer.unwrap())
+}
+
+async fn create(
+    channel: &Channel,
+    config: v1::PeerConfig,
+) -> Result<v1::CreatePeerResponse, tonic::Status> {
+    let mut client = PeerControlServiceClient::new(channel.clone());
+    let request = v1::CreatePeerRequest {
+        config: Some(config),
+    };
+    client
+        .create_peer(request)
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+async fn delete(channel: &Channel, peer: &str) -> Result<(), tonic::Status> {
+    let mut client = PeerControlServiceClient::new(channel.clone());
+    let request = v1::DeletePeerRequest { peer: peer.into() };
+    client.delete_peer(request).await.map(|_| ())
+}
+
+#[test]
+fn peers_are_listed_by_address_and_found_by_either_name() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let peers = list(&channel, v1::ListPeersRequest::default()).await;
+        let names: Vec<_> = peers
+            .iter()
+            .map(|p| p.config.as_ref().unwrap().name())
+            .collect();
+        assert_eq!(names, ["node-2", "tor"]);
+        assert_eq!(
+            get(&channel, "10.0.0.2").await.unwrap().config,
+            peers[0].config
+        );
+        assert_eq!(get(&channel, "tor").await.unwrap().source, peers[1].source);
+        let grouped = v1::ListPeersRequest {
+            group: Some("mesh".into()),
+            ..v1::ListPeersRequest::default()
+        };
+        assert_eq!(list(&channel, grouped).await.len(), 1);
+        let up = v1::ListPeersRequest {
+            state: Some(v1::SessionState::Established.into()),
+            ..v1::ListPeersRequest::default()
+        };
+        assert!(list(&channel, up).await.is_empty());
+        let status = get(&channel, "nobody").await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+        assert!(status.message().contains("bgpctl peer list"));
+    });
+}
+
+#[test]
+fn a_configured_peer_shows_its_place_and_every_default() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let tor = get(&channel, "tor").await.unwrap();
+        let Some(v1::source::Origin::File(place)) = tor.source.unwrap().origin else {
+            panic!("not of the file");
+        };
+        assert_eq!((place.path.as_str(), place.line), ("/etc/bgpd.yaml", 11));
+        let config = tor.config.unwrap();
+        assert_eq!((config.port, config.passive), (Some(179), Some(true)));
+        assert_eq!(config.hold_time.unwrap().seconds, 90);
+        assert_eq!((config.import_policy, config.multihop), (None, None));
+        let state = tor.state.unwrap();
+        assert_eq!(state.session_state(), v1::SessionState::Active);
+        assert_eq!(state.warnings.len(), 2, "{:?}", state.warnings);
+        assert!(state.warnings[0].contains("RFC 8212"));
+        assert_eq!((state.remote_as, state.internal), (65001, Some(false)));
+    });
+}
+
+#[test]
+fn every_fault_of_a_new_peer_is_named_as_the_file_would() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let wrong = v1::PeerConfig {
+            group: Some("mish".into()),
+            hold_time: Some(prost_types::Duration {
+                seconds: 1,
+                nanos: 0,
+            }),
+            idle_hold: Some(prost_types::Duration {
+                seconds: 0,
+                nanos: 500_000_000,
+            }),
+            next_hop: Some(77),
+            import_policy: Some(v1::ImportPolicy {
+                rule: Some(v1::import_policy::Rule::PrefixSets(v1::PrefixSets {
+                    names: vec!["pods".into(), "bods".into()],
+                })),
+            }),
+            ..peer_config("10.0.0.300")
+        };
+        let status = create(&channel, wrong).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let faults = status.get_details_bad_request().unwrap().field_violations;
+        let mut fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        fields.dedup();
+        assert_eq!(
+            fields,
+            [
+                "address",
+                "group",
+                "hold-time",
+                "idle-hold",
+                "import",
+                "next-hop"
+            ]
+        );
+        assert!(
+            faults.iter().any(|f| f.description.contains("mesh")),
+            "{faults:?}"
+        );
+    });
+}
+
+#[test]
+fn a_peer_of_the_api_lives_from_create_to_delete() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let config = v1::PeerConfig {
+            name: Some("bird".into()),
+            import_policy: Some(v1::ImportPolicy {
+                rule: Some(v1::import_policy::Rule::Mode(v1::ImportMode::All.into())),
+            }),
+            multihop: Some(3),
+            ..peer_config("10.0.0.9")
+        };
+        let first = create(&channel, config.clone()).await.unwrap();
+        assert!(first.created);
+        let peer = first.peer.unwrap();
+        assert_eq!(
+            peer.source.unwrap().origin,
+            Some(v1::source::Origin::Api(v1::ApiOrigin {}))
+        );
+        let shown = peer.config.unwrap();
+        assert_eq!((shown.multihop, shown.name()), (Some(3), "bird"));
+        assert_eq!(shown.import_policy, config.import_policy);
+        // What is shown can be given again: it is the same peer.
+        assert!(!create(&channel, config.clone()).await.unwrap().created);
+        assert!(!create(&channel, shown).await.unwrap().created);
+        let other = v1::PeerConfig {
+            multihop: Some(4),
+            ..config.clone()
+        };
+        let status = create(&channel, other).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists);
+        let renamed = v1::PeerConfig {
+            address: "10.0.0.10".into(),
+            ..config
+        };
+        let status = create(&channel, renamed).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists);
+        delete(&channel, "bird").await.unwrap();
+        assert_eq!(
+            delete(&channel, "bird").await.unwrap_err().code(),
+            Code::NotFound
+        );
+    });
+}
+
+#[test]
+fn a_peer_of_the_file_is_not_deleted_here() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let status = delete(&channel, "tor").await.unwrap_err();
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert!(
+            status.message().contains("/etc/bgpd.yaml:11"),
+            "{}",
+            status.message()
+        );
+        assert!(get(&channel, "tor").await.is_ok());
+    });
+}
+
+#[test]
+fn a_disabled_peer_says_why_and_comes_back() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let mut control = PeerControlServiceClient::new(channel.clone());
+        let disable = |reason: &str| v1::DisablePeerRequest {
+            peer: "tor".into(),
+            reason: reason.into(),
+        };
+        let status = control
+            .disable_peer(disable(&"x".repeat(256)))
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        control.disable_peer(disable("maintenance")).await.unwrap();
+        let state = get(&channel, "tor").await.unwrap().state.unwrap();
+        assert!(state.disabled);
+        assert_eq!(state.session_state(), v1::SessionState::Idle);
+        assert!(
+            state.idle_reason.ends_with("maintenance"),
+            "{}",
+            state.idle_reason
+        );
+        let enable = v1::EnablePeerRequest { peer: "tor".into() };
+        control.enable_peer(enable).await.unwrap();
+        let state = get(&channel, "tor").await.unwrap().state.unwrap();
+        assert!(!state.disabled);
+        assert_eq!(state.session_state(), v1::SessionState::Active);
+    });
+}
+
+#[test]
+fn a_soft_reset_needs_a_session_and_a_kind() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let mut control = PeerControlServiceClient::new(lab.channel().await);
+        let reset = |kind: v1::ResetKind| v1::ResetPeerRequest {
+            peer: "tor".into(),
+            kind: kind.into(),
+        };
+        for (kind, code) in [
+            (v1::ResetKind::Unspecified, Code::InvalidArgument),
+            (v1::ResetKind::Soft, Code::FailedPrecondition),
+            (v1::ResetKind::SoftOut, Code::FailedPrecondition),
+        ] {
+            let status = control.reset_peer(reset(kind)).await.unwrap_err();
+            assert_eq!(status.code(), code, "{kind:?}");
+        }
+        control
+            .reset_peer(reset(v1::ResetKind::Hard))
+            .await
+            .unwrap();
+    });
+}
