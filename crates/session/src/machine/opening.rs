@@ -372,7 +372,8 @@ impl Session {
             | DownReason::Disabled
             | DownReason::Deleted => false,
         };
-        if gentle && self.is_open(side.other()) {
+        let told = matches!(reason, DownReason::NotificationReceived(_));
+        if gentle && (self.is_open(side.other()) || told && self.has_connection()) {
             // How peers resolve a collision, with or without a word. There is no error to show.
             self.counters.collisions += 1;
             return self.settle(now, gentle);

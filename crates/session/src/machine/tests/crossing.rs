@@ -175,3 +175,24 @@ fn a_peer_that_closes_the_loser_itself_did_nothing_wrong() {
     assert_eq!(rig.state(), State::Established);
     assert_eq!(rig.session.last_error(), None);
 }
+
+#[test]
+fn a_loser_that_the_peer_closes_while_we_connect_is_no_error_either() {
+    let mut rig = Rig::enabled(settings());
+    rig.accepted();
+    rig.frame(Incoming, &open_of(LOWER_ID));
+    let collision = Notification::cease(CeaseSubcode::CollisionResolution, "");
+    rig.frame(Incoming, &collision.encode());
+    assert_eq!(rig.state(), State::Connect);
+    assert_eq!(rig.session.last_error(), None);
+    rig.connected();
+    rig.frame(Outgoing, &open_of(LOWER_ID));
+    rig.frame(Outgoing, &wire::keepalive());
+    assert_eq!(rig.state(), State::Established);
+}
+
+/// One session must stay small: a reflector has thousands.
+#[test]
+fn a_session_is_a_few_hundred_octets() {
+    assert!(size_of::<Session>() <= 1024, "{}", size_of::<Session>());
+}
