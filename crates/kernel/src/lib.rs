@@ -23,6 +23,8 @@ mod sysctl;
 mod writer;
 
 pub use cleanup::{Cleaned, cleanup};
+pub use fib::Owner;
 pub use port::{Kernel, KernelConfig, KernelError};
 pub use query::source_address_for;
 pub use sysctl::{SysctlWarning, sysctl_warnings};
+pub use wire::Families;

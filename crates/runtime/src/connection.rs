@@ -54,8 +54,9 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             farewell(&stream, pending).await;
             break None;
         }
-        if pending.is_empty() {
-            pending.refill(&mut core.speaker.borrow_mut(), conn);
+        if pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
+            // What was read makes room in the log: walks and pulls that waited for it go on.
+            core.wake();
         }
         let idle = pending.is_empty();
         let outcome = tokio::select! {
@@ -105,13 +106,15 @@ impl Pending {
         self.queue.is_empty()
     }
 
-    fn refill(&mut self, speaker: &mut Speaker, conn: ConnId) {
+    /// Takes what there is to send; false if there is nothing.
+    fn refill(&mut self, speaker: &mut Speaker, conn: ConnId) -> bool {
         speaker.fill(Instant::now(), conn, &mut self.taken, FILL);
         self.queue.extend(self.taken.drain(..));
         if self.queue.is_empty() {
             // An idle peer holds no buffer.
             *self = Pending::default();
         }
+        !self.queue.is_empty()
     }
 
     fn write(&mut self, stream: &TcpStream) -> io::Result<()> {

@@ -11,10 +11,12 @@ use fib::{KernelEvent, KernelPort};
 use speaker::{Ask, ConnId, Effect, Event, Severity, Speaker};
 use tokio::sync::{Notify, mpsc};
 
-use crate::connection;
+use crate::{HostWarnings, connection};
 
 /// Octets read from a socket at once; one buffer for all connections.
 const SCRATCH: usize = 64 * 1024;
+/// The host's settings are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Sessions begin without the kernel's first dump after this long.
 const DUMP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -40,16 +42,25 @@ pub(crate) struct Handle {
 }
 
 impl Core {
-    pub(crate) fn new(speaker: Speaker, port: Option<Box<dyn KernelPort>>) -> Self {
+    pub(crate) fn new(speaker: Speaker) -> Self {
         Core {
             speaker: RefCell::new(speaker),
             scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
-            port: RefCell::new(port),
+            port: RefCell::new(None),
             handles: RefCell::default(),
             wake: Notify::new(),
             stepped: Notify::new(),
             open: Cell::new(0),
         }
+    }
+
+    pub(crate) fn connect_kernel(&self, port: Box<dyn KernelPort>) {
+        self.port.replace(Some(port));
+    }
+
+    /// Has the pump look for work.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// Runs `act` on the speaker and has the pump look at the consequences.
@@ -135,19 +146,44 @@ pub(crate) async fn pump(core: Rc<Core>) {
     }
 }
 
+/// Waits for the kernel's first dump.
+async fn kernel_read(core: &Core) {
+    while !core.speaker.borrow().kernel_ready() {
+        core.stepped.notified().await;
+    }
+}
+
 /// Lets sessions begin once the node's own addresses are known.
 pub(crate) async fn begin(core: Rc<Core>) {
-    let ready = async {
-        while !core.speaker.borrow().kernel_ready() {
-            core.stepped.notified().await;
-        }
-    };
-    if tokio::time::timeout(DUMP_WITHIN, ready).await.is_err() {
+    if tokio::time::timeout(DUMP_WITHIN, kernel_read(&core))
+        .await
+        .is_err()
+    {
         tracing::warn!(
             "the kernel gave no list of its routes within 5 s; sessions begin without it"
         );
     }
     core.with(|speaker, now| speaker.start(now));
+}
+
+/// Looks at the host's settings now and then; what would break the data path is shown by `status`.
+pub(crate) async fn look_at_host(core: Rc<Core>, mut host_warnings: HostWarnings) {
+    kernel_read(&core).await;
+    loop {
+        let names: Vec<Box<str>> = {
+            let speaker = core.speaker.borrow();
+            speaker
+                .kernel()
+                .into_iter()
+                .flat_map(|fib| fib.links())
+                .map(|link| link.name.clone())
+                .collect()
+        };
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        let warnings = host_warnings(&names);
+        core.with(|speaker, _| speaker.set_host_warnings(warnings));
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Answers questions from other threads.

@@ -33,6 +33,9 @@ pub use crate::logging::init as init_logging;
 /// Reads the configuration again.
 pub type Reload = Box<dyn FnMut() -> Result<Config, LoadError>>;
 
+/// Lines about settings of the host that would break the data path.
+pub type HostWarnings = Box<dyn FnMut(&[&str]) -> Vec<String>>;
+
 /// Everything the runtime drives, besides the speaker itself.
 pub struct Parts {
     /// Bound listening sockets.
@@ -53,6 +56,9 @@ pub struct KernelParts {
     pub port: Box<dyn KernelPort>,
     /// Where reports come from; bounded by the sender.
     pub events: mpsc::Receiver<KernelEvent>,
+    /// Looks at the host's settings that would break the data path, given the interfaces of the
+    /// node's addresses.
+    pub host_warnings: HostWarnings,
 }
 
 /// Why the runtime could not start.
@@ -106,16 +112,19 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         reload,
         remove_routes_on_stop,
     } = parts;
-    let (port, events) = match kernel {
-        Some(KernelParts { port, events }) => (Some(port), Some(events)),
-        None => (None, None),
-    };
     let signals = stop::Signals::new()?;
-    let core = Rc::new(core::Core::new(speaker, port));
+    let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
     tokio::task::spawn_local(core::answer(Rc::clone(&core), asks));
-    if let Some(events) = events {
+    if let Some(KernelParts {
+        port,
+        events,
+        host_warnings,
+    }) = kernel
+    {
+        core.connect_kernel(port);
         tokio::task::spawn_local(core::hear_kernel(Rc::clone(&core), events));
+        tokio::task::spawn_local(core::look_at_host(Rc::clone(&core), host_warnings));
     }
     tokio::task::spawn_local(core::begin(Rc::clone(&core)));
     tokio::task::spawn_local(core::pump(Rc::clone(&core)));

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::Listen;
 use speaker::Admission;
@@ -14,6 +14,8 @@ use crate::{RuntimeError, connection, sockets};
 
 /// Pause after the system has run out of descriptors; connections wait in the backlog meanwhile.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(500);
+/// The least time between two lines about it.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Refused connections whose farewell runs at the same time; beyond it they are closed at once.
 const REFUSALS: usize = 64;
 
@@ -83,13 +85,17 @@ fn remedy(error: &io::Error) -> &'static str {
 
 async fn accept_all(core: Rc<Core>, listener: TcpListener) {
     let refusals = Rc::new(std::cell::Cell::new(0));
+    let mut told: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => admit(&core, stream, remote, &refusals),
             Err(error) if out_of_files(&error) => {
-                tracing::error!(
-                    "cannot accept connections: {error}; raise the limit of open files (ulimit -n, LimitNOFILE=)"
-                );
+                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    tracing::error!(
+                        "cannot accept connections: {error}; raise the limit of open files (ulimit -n, LimitNOFILE=)"
+                    );
+                }
                 tokio::time::sleep(OUT_OF_FILES_PAUSE).await;
             }
             // The connection was gone before we took it; the next is not concerned.

@@ -63,10 +63,7 @@ pub(crate) async fn stop(core: &Rc<Core>, remove_routes: bool) {
         if remove_routes { "removed" } else { "kept" }
     );
     core.with(|speaker, now| {
-        speaker.stop(now);
-        if remove_routes {
-            speaker.remove_kernel_routes(now);
-        }
+        speaker.stop(now, remove_routes);
     });
     let quiet = || {
         core.open.get() == 0

@@ -2,7 +2,7 @@
 //! plan in `fib` does the rest.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, Target};
 use rib::{Consumed, ConsumerId, DestView, PeerId, Rib};
@@ -123,9 +123,12 @@ impl Speaker {
             blackhole_metric: settings.blackhole_metric,
         };
         let resolve_via_default = settings.resolve_via_default;
+        // Nodes that started together must not read their kernels together.
+        let resync = Duration::from_millis(60_000 + self.clock.seed % 30_000);
         let fib = Fib::new(FibConfig {
             owner,
             resolve_via_default,
+            resync,
             ..FibConfig::default()
         });
         self.kernel = Some(KernelSide {
@@ -162,10 +165,17 @@ impl Speaker {
     }
 
     /// Takes every route of ours out of the kernel and wants none any more.
-    pub fn remove_kernel_routes(&mut self, now: Instant) {
+    pub(crate) fn remove_kernel_routes(&mut self, now: Instant) {
         if let Some(kernel) = &mut self.kernel {
             self.rib.consumer_remove(kernel.consumer);
             kernel.fib.handle(now, FibInput::RemoveAll);
+        }
+    }
+
+    /// From now on the kernel is left as it is.
+    pub(crate) fn leave_kernel(&mut self) {
+        if let Some(kernel) = self.kernel.take() {
+            self.rib.consumer_remove(kernel.consumer);
         }
     }
 

@@ -82,6 +82,7 @@ pub struct Speaker {
     api_routes: ApiRoutes,
     admission: AdmissionState,
     clock: Clock,
+    host_warnings: Vec<String>,
 }
 
 /// What accepting connections needs between two calls.
@@ -140,6 +141,7 @@ impl Speaker {
                 seed,
             },
             config,
+            host_warnings: Vec::new(),
         };
         speaker.init_kernel();
         speaker.init_local_routes();
@@ -257,6 +259,16 @@ impl Speaker {
     /// The kernel plan, if this speaker has a kernel.
     pub fn kernel(&self) -> Option<&fib::Fib> {
         self.kernel.as_ref().map(KernelSide::fib)
+    }
+
+    /// Takes what the runtime found in the host's settings that would break the data path.
+    pub fn set_host_warnings(&mut self, warnings: Vec<String>) {
+        self.host_warnings = warnings;
+    }
+
+    /// Settings of the host that would break the data path, as lines for an operator.
+    pub fn host_warnings(&self) -> &[String] {
+        &self.host_warnings
     }
 
     /// When this speaker was made.

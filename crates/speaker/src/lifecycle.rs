@@ -347,9 +347,15 @@ impl Speaker {
         }
     }
 
-    /// Ends all sessions, for a process that stops.
-    pub fn stop(&mut self, now: Instant) {
+    /// Ends all sessions, for a process that stops. Unless `remove_routes`, the kernel keeps every
+    /// route that it has: traffic goes on while the process is away.
+    pub fn stop(&mut self, now: Instant, remove_routes: bool) {
         self.clock.running = false;
+        if remove_routes {
+            self.remove_kernel_routes(now);
+        } else {
+            self.leave_kernel();
+        }
         for id in self.peers.ids() {
             self.retire_peer(now, id, CeaseSubcode::AdminShutdown);
         }

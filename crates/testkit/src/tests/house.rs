@@ -15,9 +15,14 @@ const ARROWS: &[(&str, &[&str])] = &[
         "speaker",
         &["config", "fib", "policy", "rib", "session", "wire"],
     ),
-    ("kernel", &["fib"]),
+    ("kernel", &["fib", "wire"]),
     ("runtime", &["config", "fib", "speaker"]),
-    ("api", &["proto", "speaker"]),
+    (
+        "api",
+        &[
+            "config", "fib", "policy", "proto", "rib", "session", "speaker", "wire",
+        ],
+    ),
     ("proto", &[]),
     ("bgpd", &["api", "config", "kernel", "runtime"]),
     ("reflector", &["api", "config", "runtime"]),

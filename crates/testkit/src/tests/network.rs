@@ -147,3 +147,20 @@ fn routes_do_not_flow_over_ebgp_without_policy() {
     );
     assert!(!has(&net, tor, block(1)), "RFC 8212: nothing sent");
 }
+
+#[test]
+fn a_stop_leaves_the_routes_or_takes_them_all_away() {
+    for remove in [false, true] {
+        let (mut net, _, ids) = cluster(65_536, 2);
+        assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+        let before = net.kernel(ids[0]).len();
+        net.ask(ids[0], |speaker, now| speaker.stop(now, remove));
+        net.run_for(MINUTE);
+        assert_eq!(
+            net.kernel(ids[0]).len(),
+            if remove { 0 } else { before },
+            "remove: {remove}"
+        );
+        assert!(!has(&net, ids[1], block(1)), "the others hear that it left");
+    }
+}
