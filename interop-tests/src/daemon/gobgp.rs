@@ -147,7 +147,10 @@ impl Daemon for Gobgp {
             if let Ok(Value::Object(prefixes)) = serde_json::from_str(&answer) {
                 for (prefix, paths) in &prefixes {
                     let prefix = prefix.parse().map_err(|_| LabError::new(prefix.as_str()))?;
-                    routes.insert(prefix, read_path(&paths[0])?);
+                    // A prefix that is just being withdrawn has an empty list of paths.
+                    if let Some(path) = paths.as_array().and_then(|paths| paths.first()) {
+                        routes.insert(prefix, read_path(path)?);
+                    }
                 }
             }
         }

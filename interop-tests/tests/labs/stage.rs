@@ -13,7 +13,9 @@ pub(crate) fn place(
     lan: &Lan,
     players: Vec<(Kind, Spec)>,
 ) -> Result<Vec<Box<dyn Daemon>>> {
-    let place_one = |(index, (kind, spec)): (usize, (Kind, Spec))| {
+    let place_one = |(index, (kind, mut spec)): (usize, (Kind, Spec))| {
+        // As it is installed: a node has a kernel.
+        spec.kernel |= kind == Kind::Node;
         let namespace = on_lan(lab, lan, &format!("n{}", index + 1), &spec)?;
         Ok(kind.daemon(&namespace, spec))
     };
@@ -54,14 +56,12 @@ pub(crate) fn kernel_route(daemon: &dyn Daemon, prefix: IpNet, gateway: IpAddr) 
         "{prefix} via {gateway} in the kernel of {}",
         namespace.name()
     );
-    // FRR prefers the link-local next hop of RFC 2545, which is different in every run.
-    let wanted = match daemon.kind() == Kind::Frr && gateway.is_ipv6() {
-        true => "via fe80::".to_owned(),
-        false => format!("via {gateway} "),
-    };
+    // FRR prefers the link-local next hop of RFC 2545, where its peer sent one.
+    let link_local = daemon.kind() == Kind::Frr && gateway.is_ipv6();
+    let wanted = format!("via {gateway} ");
     wait_for(ROUTE_LIMIT, &what, || {
         let routes = kernel_routes(namespace, prefix)?;
-        if routes.contains(&wanted) {
+        if routes.contains(&wanted) || (link_local && routes.contains("via fe80::")) {
             Ok(())
         } else {
             Err(LabError::new(routes))
