@@ -96,6 +96,7 @@ pub struct Session {
     back_off: BackOff,
     counters: Counters,
     flaps: u64,
+    last_down: Option<Instant>,
     last_error: Option<LastError>,
 }
 
@@ -109,6 +110,7 @@ impl Session {
             back_off: BackOff::new(settings.idle_hold, settings.idle_hold_max),
             counters: Counters::default(),
             flaps: 0,
+            last_down: None,
             last_error: None,
             settings,
         }
@@ -201,6 +203,11 @@ impl Session {
     /// Messages in and out, and oddities.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// When it last left Established.
+    pub fn last_down(&self) -> Option<Instant> {
+        self.last_down
     }
 
     /// How often the session left Established.

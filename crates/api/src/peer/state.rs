@@ -15,6 +15,7 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
     let config = peer.config();
     let terms = session.negotiated();
     let counters = session.counters();
+    let changed = session.established_since().or(session.last_down());
     let configured = match config.remote_as {
         config::RemoteAs::Exactly(asn) => asn.0,
         config::RemoteAs::Internal => config.local_as.0,
@@ -22,7 +23,7 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
     };
     v1::PeerState {
         session_state: state(session.state()).into(),
-        changed_at: changed_at(peer).map(|at| wall.timestamp(at)),
+        changed_at: changed.map(|at| wall.timestamp(at)),
         disabled: !peer.wanted(),
         idle_reason: idle_reason(peer, wall),
         connection: terms.map(|terms| v1::Connection {
@@ -46,18 +47,6 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
         last_error: session.last_error().map(|error| last_error(error, wall)),
         warnings: warnings(peer),
     }
-}
-
-/// When it came up, else when it last went down.
-fn changed_at(peer: &Peer) -> Option<std::time::Instant> {
-    let session = peer.session();
-    let down = || {
-        session
-            .last_error()
-            .filter(|_| session.flaps() > 0)
-            .map(|error| error.at)
-    };
-    session.established_since().or_else(down)
 }
 
 fn state(state: State) -> v1::SessionState {
@@ -198,16 +187,16 @@ fn notification(notification: &Notification) -> v1::Notification {
 pub(crate) fn warnings(peer: &Peer) -> Vec<String> {
     let mut warnings = Vec::new();
     if peer.config().import == ImportMode::Unset {
-        warnings.push("no import policy: nothing is accepted (RFC 8212)".to_owned());
+        warnings.push("has no import policy: nothing is accepted (RFC 8212)".to_owned());
     }
     if peer.config().export == ExportMode::Unset {
-        warnings.push("no export policy: nothing is sent (RFC 8212)".to_owned());
+        warnings.push("has no export policy: nothing is sent (RFC 8212)".to_owned());
     }
     if let Some(link) = peer.link() {
         let families = link.negotiated.families.iter();
         let mute = families.filter(|family| !link.announced.contains(*family));
         warnings.extend(mute.map(|family| {
-            format!("{family} is not announced: this node has no next hop of that family to give")
+            format!("is sent no {family}: this node has no next hop of that family to give")
         }));
     }
     warnings

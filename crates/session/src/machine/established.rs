@@ -167,6 +167,7 @@ impl Session {
             None => self.close_for(side, &reason),
         }
         self.flaps += 1;
+        self.last_down = Some(now);
         self.back_off.was_up(uptime);
         self.outputs
             .push_back(Output::Down(Down { reason, uptime }));

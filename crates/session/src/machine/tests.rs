@@ -223,6 +223,7 @@ impl Rig {
             self.incoming || self.dialed != Dialed::No
         );
         assert_eq!(session.flaps(), self.downs.len() as u64);
+        assert_eq!(session.last_down().is_some(), !self.downs.is_empty());
         match &session.phase {
             Phase::Idle(_) => {
                 assert!(!self.incoming && self.dialed == Dialed::No);
