@@ -156,6 +156,20 @@ impl PeerView {
             .to_string()
     }
 
+    /// What to know about it: of one that is down the error, of one that is up also what keeps
+    /// routes from flowing.
+    fn note(&self, now: SystemTime) -> String {
+        let error = self.state.last_error.as_ref().map(|error| error.line(now));
+        let is_up = self.state.raw.0 == v1::SessionState::Established;
+        let warnings = self
+            .state
+            .warnings
+            .iter()
+            .filter(|_| is_up || error.is_none());
+        let notes: Vec<String> = warnings.cloned().chain(error.clone()).collect();
+        notes.join("; ")
+    }
+
     /// One line for people.
     pub(crate) fn line(&self, color: bool) -> String {
         let (state, tone) = self.state.shown();
@@ -338,9 +352,7 @@ impl Tabular for PeerView {
                 .as_ref()
                 .map_or(String::new(), SourceView::short),
         ));
-        let mut notes: Vec<String> = self.state.warnings.clone();
-        notes.extend(self.state.last_error.iter().map(|error| error.line(now)));
-        row.push(Cell::new(notes.join("; ")));
+        row.push(Cell::new(self.note(now)));
         row
     }
 }

@@ -130,7 +130,7 @@ impl StatusView {
             };
             let severity = tone.paint(&problem.severity, color);
             let (subject, cause) = (printable(&problem.subject), printable(&problem.cause));
-            lines.push(format!("  {severity}: {subject}: {cause}"));
+            lines.push(format!("  {severity}: {subject} {cause}"));
             if !problem.next_step.is_empty() {
                 lines.push(format!("    next: {}", printable(&problem.next_step)));
             }

@@ -144,9 +144,18 @@ fn the_peer_table() {
 NAME     ADDRESS   AS        STATE        UP/DOWN  RECEIVED  ACCEPTED  ADVERTISED  SOURCE        LAST ERROR
 tor-a    10.0.0.1  65001     Established  3m12s    10        9         2           bgpd.yaml:12  -
 fd00::2  fd00::2   external  Idle         never    0         0         0           not saved     \
-no import policy: nothing is accepted (RFC 8212); it refused our OPEN: Bad Peer AS (2/2), 3m ago
+it refused our OPEN: Bad Peer AS (2/2), 3m ago
 "
     );
+}
+
+#[test]
+fn a_peer_that_is_up_shows_what_keeps_routes_from_flowing() {
+    let mut peer = established();
+    let state = peer.state.as_mut().unwrap();
+    state.warnings = vec!["has no import policy".into()];
+    let text = table(&[PeerView::new(peer)], false);
+    assert!(text.ends_with("  has no import policy\n"), "{text}");
 }
 
 #[test]
@@ -406,7 +415,7 @@ fn the_first_line_of_status_is_the_answer() {
         StatusView::new(status(false)).text(false),
         "\
 NOT healthy: 1 of 2 peers is up
-  error: peer tor-a (10.0.0.1): is Idle: it refused our OPEN 3m ago: bad peer AS (2/2)
+  error: peer tor-a (10.0.0.1) is Idle: it refused our OPEN 3m ago: bad peer AS (2/2)
     next: check peers[0].local-as
 
 node     node-1  AS 64512  router id 10.0.0.3  version 0.1.0  up 1h1m

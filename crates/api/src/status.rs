@@ -139,6 +139,12 @@ fn kernel_totals(fib: &fib::Fib) -> v1::KernelTotals {
 fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
     let mut problems = Vec::new();
     kernel_problems(speaker, &mut problems);
+    problems.extend(
+        speaker
+            .host_warnings()
+            .iter()
+            .map(|line| host_problem(line)),
+    );
     let mut peers: Vec<&Peer> = speaker.peers().collect();
     peers.sort_unstable_by_key(|peer| peer.config().address);
     problems.extend(peers.iter().filter_map(|peer| peer_problem(peer, wall)));
@@ -152,8 +158,8 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
     if peers.is_empty() && speaker.config().dynamic.is_empty() {
         problems.push(problem(
             v1::Severity::Warning,
-            "peers",
-            "there are none, so no route comes or goes".into(),
+            "the daemon",
+            "has no peers, so no route comes or goes".into(),
             "add some under `peers` and reload, or with bgpctl peer add",
         ));
     }
@@ -163,8 +169,13 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
         let more = problems.len() - TOLD;
         let severity = problems[TOLD].severity();
         problems.truncate(TOLD);
-        let cause = format!("{more} more problems are not shown");
-        problems.push(problem(severity, "status", cause, "see bgpctl peer list"));
+        let cause = format!("leaves out {more} more problems");
+        problems.push(problem(
+            severity,
+            "this list",
+            cause,
+            "see bgpctl peer list",
+        ));
     }
     problems
 }
@@ -183,6 +194,17 @@ fn problem(
     }
 }
 
+/// A setting of the host. Its line says also what to do, behind a semicolon.
+fn host_problem(line: &str) -> v1::Problem {
+    let (cause, next) = line.split_once("; ").unwrap_or((line, "change it"));
+    problem(
+        v1::Severity::Warning,
+        "the host has a setting:",
+        cause.into(),
+        next,
+    )
+}
+
 fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
     let Some(fib) = speaker.kernel() else {
         return;
@@ -191,8 +213,8 @@ fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
         let next = "see the daemon's log; it needs CAP_NET_ADMIN";
         problems.push(problem(
             v1::Severity::Error,
-            "kernel",
-            fault.to_owned(),
+            "the kernel",
+            format!("is out of reach: {fault}"),
             next,
         ));
     }
@@ -206,12 +228,9 @@ fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
         fib::RouteState::Pending | fib::RouteState::Installed | fib::RouteState::Stale => None,
     });
     let examples: Vec<String> = examples.take(NAMED).collect();
-    let cause = format!(
-        "{failed} routes are not in the kernel ({})",
-        examples.join("; ")
-    );
+    let cause = format!("lacks {failed} of our routes ({})", examples.join("; "));
     let next = "see bgpctl kernel list --state failed; each is tried again by itself";
-    problems.push(problem(v1::Severity::Error, "kernel", cause, next));
+    problems.push(problem(v1::Severity::Error, "the kernel", cause, next));
 }
 
 fn subject(peer: &Peer) -> String {

@@ -79,7 +79,10 @@ impl PeerView {
             None => ("-", "-"),
         };
         let configured = |time: &Option<String>| time.clone().unwrap_or("-".to_owned());
-        let text = |used: &str, set: String| format!("{used} in effect, {set} configured");
+        let text = |used: &str, set: String| match set.as_str() {
+            "-" => format!("{used} in effect, not configured"),
+            set => format!("{used} in effect, {set} configured"),
+        };
         page.line("hold time", text(hold, configured(&self.config.hold_time)));
         page.line(
             "keepalive",
