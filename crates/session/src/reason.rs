@@ -109,7 +109,7 @@ impl fmt::Display for DownReason {
             DownReason::TcpError(kind) => write!(f, "the connection broke: {kind}"),
             DownReason::LinkDown => f.write_str("the local link went down"),
             DownReason::AddressGone => f.write_str("the local address went away"),
-            DownReason::Disabled => f.write_str("disabled by the operator"),
+            DownReason::Disabled => f.write_str("shut down by this side"),
             DownReason::Deleted => f.write_str("taken out of the configuration"),
         }
     }

@@ -357,7 +357,16 @@ impl Speaker {
             self.leave_kernel();
         }
         for id in self.peers.ids() {
-            self.retire_peer(now, id, CeaseSubcode::AdminShutdown);
+            let farewell =
+                Notification::cease(CeaseSubcode::AdminShutdown, "the speaker is stopping");
+            self.tell(
+                now,
+                id,
+                Input::Disable {
+                    notification: farewell,
+                },
+            );
+            self.drop_peer(id);
         }
     }
 }

@@ -175,7 +175,7 @@ impl Speaker {
     /// Families to announce: those agreed on. One for which we have no next hop of our own is
     /// announced only where no route needs one, which is when we only reflect.
     fn announced(&self, peer: &Peer, negotiated: &Negotiated, hops: OwnNextHops) -> Families {
-        let reflects = self.kernel.is_none()
+        let reflects = self.config.role == config::Role::Reflector
             && negotiated.internal
             && peer.config.next_hop != config::NextHopRule::SelfAlways;
         negotiated

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use config::{Config, Role};
-use wire::Prefix;
+use speaker::Event;
+use wire::{Family, Prefix};
 
 use crate::{Net, NodeId};
 
@@ -163,4 +164,29 @@ fn a_stop_leaves_the_routes_or_takes_them_all_away() {
         );
         assert!(!has(&net, ids[1], block(1)), "the others hear that it left");
     }
+}
+
+#[test]
+fn a_family_without_a_next_hop_of_its_own_is_told_of_and_not_announced() {
+    let mut net = Net::new(65_536);
+    let rr = reflector(&mut net, 250);
+    let text = format!("kernel: {{enabled: false}}\n{}", node_text(1, TO_REFLECTOR));
+    let id = net.add(config(Role::Node, &text), &addresses(1));
+    let learned = |net: &Net, prefix| net.speaker(rr).rib().best(&prefix).is_some();
+    assert!(net.run_until(MINUTE, |net| learned(net, block(1))));
+    net.run_for(MINUTE);
+    assert!(
+        !learned(&net, block6(1)),
+        "no IPv6 address is known to give as next hop"
+    );
+    let told = |event: &Event| {
+        matches!(
+            event,
+            Event::NoNextHop {
+                family: Family::Ipv6Unicast,
+                ..
+            }
+        )
+    };
+    assert!(net.events(id).iter().any(told));
 }
