@@ -67,6 +67,15 @@ fn next_step(kind: io::ErrorKind) -> &'static str {
 }
 
 fn refused(f: &mut fmt::Formatter<'_>, status: &tonic::Status) -> fmt::Result {
+    let is_late = matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled);
+    if let Some(cause) = innermost(status).filter(|_| !is_late) {
+        // Not an answer, but the transport's own fault.
+        let cause = printable(&cause).into_owned();
+        return write!(
+            f,
+            "the connection to bgpd broke ({cause}); is it still running? See its log"
+        );
+    }
     f.write_str(&printable(status.message()))?;
     if let Some(bad) = status.get_details_bad_request() {
         for violation in &bad.field_violations {
@@ -81,12 +90,6 @@ fn refused(f: &mut fmt::Formatter<'_>, status: &tonic::Status) -> fmt::Result {
         }
         Code::DeadlineExceeded | Code::Cancelled => {
             f.write_str("; bgpd did not answer in time: see its log and its CPU use")
-        }
-        Code::Unavailable => {
-            if let Some(cause) = innermost(status) {
-                write!(f, ": {}", printable(&cause))?;
-            }
-            f.write_str("; the connection to bgpd broke: is it still running? See its log")
         }
         Code::Unknown | Code::Internal | Code::DataLoss => {
             f.write_str("; this is a fault of bgpd: see its log")
@@ -141,5 +144,24 @@ mod tests {
     fn what_a_peer_wrote_cannot_steer_the_terminal() {
         let status = tonic::Status::not_found("\u{1b}[2Jgone");
         assert_eq!(Failure::from(status).to_string(), "\\u{1b}[2Jgone");
+    }
+
+    #[test]
+    fn a_broken_connection_is_told_from_a_late_answer() {
+        let text = |code, error: io::Error| {
+            let mut status = tonic::Status::new(code, "what it says");
+            status.set_source(std::sync::Arc::new(error));
+            Failure::from(status).to_string()
+        };
+        let broken = text(Code::Unknown, io::Error::other("reset"));
+        assert!(
+            broken.starts_with("the connection to bgpd broke (reset); is it"),
+            "{broken}"
+        );
+        let late = text(Code::Cancelled, io::Error::other("late"));
+        assert!(
+            late.starts_with("what it says; bgpd did not answer in time"),
+            "{late}"
+        );
     }
 }

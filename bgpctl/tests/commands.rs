@@ -206,7 +206,7 @@ fn a_watch_prints_as_it_goes_and_ends_with_the_server() {
         .lines()
         .map(|l| l.split(' ').next().unwrap())
         .collect();
-    assert_eq!(first, ["EVENT", "-", "changed", "--", "gone"]);
+    assert_eq!(first, ["EVENT", "present", "changed", "--", "gone"]);
 }
 
 #[test]

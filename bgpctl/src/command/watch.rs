@@ -67,6 +67,8 @@ struct Changes<'o, 'a> {
     output: &'o mut Output<'a>,
     table: Table,
     width: usize,
+    /// Rows of the snapshot, held so that their columns align; none: it is over.
+    snapshot: Option<Vec<Vec<Cell>>>,
 }
 
 impl<'o, 'a> Changes<'o, 'a> {
@@ -77,38 +79,55 @@ impl<'o, 'a> Changes<'o, 'a> {
             output,
             width: columns.len(),
             table: Table::new(columns),
+            snapshot: Some(Vec::new()),
         }
     }
 
-    fn row<T: Tabular>(&mut self, what: &str, item: &T) -> Result<(), Failure> {
-        let mut row = vec![Cell::new(what)];
-        row.extend(item.row(self.output.is_wide(), SystemTime::now()));
-        self.output.rows(&mut self.table, &[row])?;
-        self.output.flush()
+    fn row<T: Tabular>(&mut self, item: &T) -> Result<(), Failure> {
+        let cells = item.row(self.output.is_wide(), SystemTime::now());
+        match &mut self.snapshot {
+            Some(held) => {
+                held.push(std::iter::once(Cell::new("present")).chain(cells).collect());
+                Ok(())
+            }
+            None => self.write(&[std::iter::once(Cell::new("changed")).chain(cells).collect()]),
+        }
     }
 
     fn gone(&mut self, cells: &[&str]) -> Result<(), Failure> {
         let mut row = vec![Cell::toned("gone", Tone::Warn)];
         row.extend(cells.iter().map(Cell::new));
         row.resize(self.width, Cell::new(""));
-        self.output.rows(&mut self.table, &[row])?;
+        self.write(&[row])
+    }
+
+    fn write(&mut self, rows: &[Vec<Cell>]) -> Result<(), Failure> {
+        self.output.rows(&mut self.table, rows)?;
         self.output.flush()
     }
 
-    fn event(&mut self, event: &EventView, done: bool) -> Result<(), Failure> {
+    /// What follows are changes.
+    fn end_snapshot(&mut self) -> Result<(), Failure> {
+        match self.snapshot.take() {
+            Some(held) if self.output.is_table() => self.write(&held),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: &EventView) -> Result<(), Failure> {
         if !self.output.is_table() {
             return self.output.event(event, |_| String::new());
         }
-        let what = if done { "changed" } else { "" };
         match event.event() {
-            EventKind::Peer { peer } => self.row(what, peer.as_ref()),
+            EventKind::Peer { peer } => self.row(peer.as_ref()),
             EventKind::PeerRemoved { name, address } => self.gone(&[name, address]),
-            EventKind::Route { route } => self.row(what, route.as_ref()),
+            EventKind::Route { route } => self.row(route.as_ref()),
             EventKind::RouteRemoved { prefix } => self.gone(&["", prefix]),
-            EventKind::KernelRoute { route } => self.row(what, route.as_ref()),
+            EventKind::KernelRoute { route } => self.row(route.as_ref()),
             EventKind::KernelRouteRemoved { prefix } => self.gone(&[prefix]),
-            EventKind::SnapshotDone { .. } => Ok(()),
+            EventKind::SnapshotDone { .. } => self.end_snapshot(),
             EventKind::Gap { .. } => {
+                self.snapshot = Some(Vec::new());
                 let line = event.line(false);
                 self.output.text(&line)?;
                 self.output.flush()
@@ -123,21 +142,7 @@ async fn follow_table<T: Tabular>(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let mut changes = Changes::new::<T>(output);
-    let mut done = false;
-    follow(channel, request, async |event| {
-        match event.event() {
-            EventKind::SnapshotDone { .. } => done = true,
-            EventKind::Gap { .. } => done = false,
-            EventKind::Peer { .. }
-            | EventKind::PeerRemoved { .. }
-            | EventKind::Route { .. }
-            | EventKind::RouteRemoved { .. }
-            | EventKind::KernelRoute { .. }
-            | EventKind::KernelRouteRemoved { .. } => {}
-        }
-        changes.event(&event, done)
-    })
-    .await
+    follow(channel, request, async |event| changes.event(&event)).await
 }
 
 /// `bgpctl peer list --watch`.
@@ -222,17 +227,17 @@ async fn poll<T: Tabular, K: Ord, M: PartialEq + Clone>(
     let mut known: Option<BTreeMap<K, M>> = None;
     loop {
         let found = ask().await?;
-        let done = known.is_some();
         let mut before = known.take().unwrap_or_default();
         for (key, item) in &found {
             if before.remove(key).as_ref() != Some(item) {
-                changes.event(&shown(item.clone()).into(), done)?;
+                changes.event(&shown(item.clone()).into())?;
             }
         }
         for (key, _) in before {
-            changes.event(&gone(key).into(), true)?;
+            changes.event(&gone(key).into())?;
         }
         known = Some(found);
+        changes.end_snapshot()?;
         tokio::time::sleep(INTERVAL).await;
     }
 }

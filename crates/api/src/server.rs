@@ -22,6 +22,8 @@ use crate::clock::Clock;
 
 /// Requests of one connection that are worked on at a time.
 const REQUESTS: usize = 64;
+/// Streams of one connection that are open at a time.
+const STREAMS: u32 = 128;
 /// The wait after a failed accept: descriptors may be short, and spinning frees none.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -73,6 +75,7 @@ async fn serve(
         .build_v1()?;
     Server::builder()
         .concurrency_limit_per_connection(REQUESTS)
+        .max_concurrent_streams(STREAMS)
         .add_service(health_service)
         .add_service(reflection)
         .add_service(StatusServiceServer::new(api.clone()))

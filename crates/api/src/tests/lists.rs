@@ -257,6 +257,26 @@ fn a_long_list_comes_in_pages_and_whole() {
 }
 
 #[test]
+fn garbage_on_the_socket_hurts_nobody() {
+    test(async {
+        use std::io::{Read as _, Write as _};
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let mut health = HealthClient::new(channel);
+        for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 4096], b""] {
+            let mut stream = std::os::unix::net::UnixStream::connect(lab.socket()).unwrap();
+            stream.write_all(garbage).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let closed = tokio::task::spawn_blocking(move || stream.read_to_end(&mut Vec::new()));
+            // Answered or cut off, but ended.
+            let _ = closed.await.unwrap();
+            let request = tonic_health::pb::HealthCheckRequest::default();
+            assert!(health.check(request).await.is_ok());
+        }
+    });
+}
+
+#[test]
 fn health_and_reflection_answer() {
     test(async {
         let lab = Lab::start(Role::Node, NODE);
