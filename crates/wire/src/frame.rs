@@ -10,7 +10,8 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::fault::{Fault, FaultKind, Section};
+use crate::fault::Fault;
+use crate::fault_kind::{FaultKind, Section};
 
 /// Octets of the header of each message: marker 16, length 2, type 1.
 pub const HEADER_LEN: usize = 19;

@@ -11,8 +11,10 @@ mod asn;
 pub mod attr;
 mod capability;
 mod community;
+mod error_code;
 mod family;
 mod fault;
+mod fault_kind;
 mod frame;
 mod next_hop;
 mod nlri;
@@ -28,15 +30,17 @@ pub use capability::{
     capability_code,
 };
 pub use community::{Community, ExtendedCommunity, LargeCommunity, ParseCommunityError};
+pub use error_code::{CeaseSubcode, ErrorCode};
 pub use family::{AfiSafi, Families, Family, ParseFamilyError};
-pub use fault::{Fault, FaultKind, Remedy, Section};
+pub use fault::Fault;
+pub use fault_kind::{FaultKind, Remedy, Section};
 pub use frame::{
     Frame, HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageType, keepalive, next_frame, put_header,
 };
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use next_hop::NextHop;
 pub use nlri::Nlri;
-pub use notification::{CeaseSubcode, ErrorCode, MAX_SHUTDOWN_TEXT, Notification};
+pub use notification::{MAX_SHUTDOWN_TEXT, Notification};
 pub use open::Open;
 pub use refresh::RouteRefresh;
 pub use update::{

@@ -15,7 +15,8 @@ use nom::{IResult, Parser};
 
 use crate::asn::Asn;
 use crate::capability::{Capability, CapabilityFault, decode_capabilities};
-use crate::fault::{Fault, FaultKind, Section};
+use crate::fault::Fault;
+use crate::fault_kind::{FaultKind, Section};
 use crate::frame::{HEADER_LEN, MAX_LEN, MessageType, put_header};
 
 /// The version that we speak.

@@ -5,7 +5,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::family::AfiSafi;
-use crate::fault::{Fault, FaultKind, Section};
+use crate::fault::Fault;
+use crate::fault_kind::{FaultKind, Section};
 use crate::frame::{HEADER_LEN, MessageType, put_header};
 
 /// A ROUTE-REFRESH message.

@@ -4,6 +4,19 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
+fn a_fault_becomes_a_notification_of_its_code_subcode_and_data() {
+    let data = Bytes::from_static(&[0x40, 1, 1, 7]);
+    let kind = FaultKind::InvalidOrigin { value: 7 };
+    let fault = Fault::reset(Section::Attributes, kind, data.clone());
+    let expected = Notification {
+        code: 3,
+        subcode: 6,
+        data,
+    };
+    assert_eq!(fault.notification(), expected);
+}
+
+#[test]
 fn cease_with_text_round_trips() {
     let sent = Notification::cease(
         CeaseSubcode::AdminShutdown,

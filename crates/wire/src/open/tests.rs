@@ -403,7 +403,7 @@ proptest! {
         let bytes = if whole { good(&bytes) } else { bytes };
         if let Err(fault) = Open::decode(&bytes) {
             prop_assert_eq!(fault.notification().code, 2);
-            prop_assert_eq!(fault.remedy, crate::fault::Remedy::ResetSession);
+            prop_assert_eq!(fault.remedy, crate::Remedy::ResetSession);
         }
     }
 
