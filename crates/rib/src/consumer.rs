@@ -8,8 +8,7 @@ use wire::Prefix;
 use crate::decide;
 use crate::encode::Routes;
 use crate::query::PathView;
-use crate::rib::Rib;
-use crate::versions::Cursor;
+use crate::rib::{Consumer, Rib};
 
 /// Names a consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,12 +24,6 @@ pub enum Consumed {
     /// Withdrawals were lost. Forget what you know: the next calls give every destination that there is, and what
     /// they do not give before the first [`Consumed::Done`] is gone.
     Gap,
-}
-
-#[derive(Debug)]
-pub(crate) struct Consumer {
-    pub(crate) cursor: Cursor,
-    pub(crate) has_gap: bool,
 }
 
 /// A destination as a consumer sees it.

@@ -11,7 +11,6 @@ use std::time::Instant;
 use wire::{Asn, AttrView, NextHop};
 
 use crate::check::{self, LocalIdentity};
-use crate::consumer::Consumer;
 use crate::decide::PathKey;
 use crate::encode::{Routes, Scratch};
 use crate::group::{Group, GroupCounters, WalkPlace};
@@ -20,7 +19,7 @@ use crate::member::Member;
 use crate::pool::{AttrPool, NextHopPool};
 use crate::source::Sources;
 use crate::table::Table;
-use crate::versions::VersionList;
+use crate::versions::{Cursor, VersionList};
 
 /// What a table is told once.
 #[derive(Debug, Clone)]
@@ -86,6 +85,14 @@ pub struct Stats {
     pub delivered_bytes: u64,
     /// Members that were reset because they read too slowly.
     pub resets: u64,
+}
+
+/// A reader of best-path changes: the kernel, a watch.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) cursor: Cursor,
+    /// It must be told that withdrawals were lost to it.
+    pub(crate) has_gap: bool,
 }
 
 /// One shard: tables, export groups and consumers.
