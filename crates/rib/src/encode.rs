@@ -76,6 +76,8 @@ pub(crate) struct Encoder<'a> {
     group: &'a mut Group,
     scratch: &'a mut Scratch,
     target: Target,
+    /// Something was replaced or withdrawn that the log had announced.
+    takes_back: bool,
 }
 
 /// Pulls up to `budget` changes into the log: one batch (engine rule 1). Gives how many there were.
@@ -106,10 +108,15 @@ pub(crate) fn pull(
         group,
         scratch,
         target: Target::Log,
+        takes_back: false,
     };
     encoder.announce();
     encoder.withdraw();
+    let takes_back = encoder.takes_back;
     group.log.end();
+    if takes_back {
+        group.drop_image();
+    }
     taken
 }
 
@@ -136,6 +143,7 @@ pub(crate) fn snapshot(
         group,
         scratch,
         target: Target::Snapshot,
+        takes_back: false,
     };
     encoder.announce();
     encoder.scratch.gone.clear();
@@ -286,7 +294,9 @@ impl Encoder<'_> {
         }
         let mut replaces = false;
         for dest in &self.scratch.dests[routes] {
-            replaces |= !self.group.last(*dest).is_covered_by(last);
+            let before = self.group.last(*dest);
+            self.takes_back |= before.is_some();
+            replaces |= !before.is_covered_by(last);
             self.group.set_last(*dest, family, last);
         }
         if replaces {
@@ -325,6 +335,7 @@ impl Encoder<'_> {
                 let prefix = table.prefix(*dest);
                 scratch.nlri.push(Nlri { prefix, path_id: 0 });
                 self.group.set_last(*dest, family, Last::NONE);
+                self.takes_back = true;
             }
         }
     }

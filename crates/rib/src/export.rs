@@ -36,10 +36,11 @@ impl Rib {
     pub fn join(&mut self, peer: PeerId, settings: ExportSettings, identity: ReceiverIdentity) {
         self.leave(peer);
         let index = self.group_of(settings);
-        let latest = self.best.latest();
+        let (latest, limit) = (self.best.latest(), self.image_limit());
         let Some(group) = &mut self.groups[index] else {
             return;
         };
+        group.limit_image(limit);
         let number = u32::try_from(index).expect("few groups");
         let mut member = Member::join(peer, identity, number, group, latest);
         if member.is_readable(group) {
@@ -179,6 +180,7 @@ impl Rib {
             };
             let scratch = &mut self.scratch;
             taken = encode::pull(&mut group, &mut self.best, routes, scratch, budget);
+            group.limit_image(self.image_limit());
             self.reached_version(&mut group);
             self.announce_readable(&group);
         }
@@ -279,5 +281,7 @@ impl Rib {
 
 #[cfg(test)]
 mod counterexamples;
+#[cfg(test)]
+mod storms;
 #[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ impl Last {
 /// Place of the cyclic walk over the slots of the table: laps and the next slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct WalkPlace {
-    pub(crate) lap: u32,
+    pub(crate) lap: u64,
     pub(crate) slot: u32,
 }
 
@@ -64,6 +64,19 @@ impl WalkPlace {
             slot: self.slot,
         }
     }
+}
+
+/// All that a member with an empty table needs, encoded once for everybody who joins: a snapshot, from the pin of the
+/// snapshot stream on, and the log from where the snapshot was begun, which is pinned, too.
+///
+/// The image of a new group is its whole log. An image lives as long as the log behind its beginning only added
+/// routes: so nobody is told of what is no more, and nothing in it is flagged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Image {
+    /// Where the walk that makes the snapshot ends.
+    pub(crate) end: WalkPlace,
+    /// The message behind the last one of the snapshot, once the walk has come to its end.
+    pub(crate) stop: Option<u64>,
 }
 
 /// What a group has done so far.
@@ -111,6 +124,8 @@ pub(crate) struct Group {
     /// Messages of the snapshot walk, read by members that are in it.
     pub(crate) snapshot: Log,
     pub(crate) walk: WalkPlace,
+    /// What members that join begin with, if there is something.
+    pub(crate) image: Option<Image>,
     /// Families that somebody in the walk wants.
     pub(crate) walk_families: Families,
     /// Members whose walk has not ended.
@@ -125,7 +140,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(settings: ExportSettings, versions: &mut VersionList) -> Group {
-        Group {
+        let mut group = Group {
             settings,
             cursor: versions.cursor(),
             last: Vec::new(),
@@ -133,12 +148,66 @@ impl Group {
             members: Vec::new(),
             snapshot: Log::default(),
             walk: WalkPlace::default(),
+            image: None,
             walk_families: Families::EMPTY,
             syncing: Vec::new(),
             awaiting: Vec::new(),
             counters: GroupCounters::default(),
             advertised: [0; 2],
             own: Vec::new(),
+        };
+        // Nothing was pulled, so the log that is to come is all there is, and its snapshot is empty (engine rule 8).
+        group.log.pin();
+        group.image = Some(Image {
+            end: group.walk,
+            stop: Some(group.snapshot.tail()),
+        });
+        group
+    }
+
+    /// What a member that joins now begins with: what others have begun with, or else a walk that begins here.
+    pub(crate) fn begin_image(&mut self) -> Image {
+        if let Some(image) = self.image {
+            return image;
+        }
+        self.log.pin();
+        self.snapshot.pin();
+        let image = Image {
+            end: self.walk.lap_later(),
+            stop: None,
+        };
+        *self.image.insert(image)
+    }
+
+    /// Members that join from now on begin with another image. Those that read this one go on.
+    pub(crate) fn drop_image(&mut self) {
+        self.image = None;
+        self.log.unpin();
+        self.snapshot.unpin();
+    }
+
+    /// Drops the image if it keeps more than `limit` octets of either log.
+    pub(crate) fn limit_image(&mut self, limit: usize) {
+        let size = |log: &Log| log.kept() + log.retained();
+        if self.image.is_some() && size(&self.log).max(size(&self.snapshot)) > limit {
+            self.drop_image();
+        }
+    }
+
+    /// Notes where the walk stands: an image may be whole now, or have nobody left who wants it made.
+    pub(crate) fn note_walk(&mut self) {
+        if let Some(image) = &mut self.image
+            && image.stop.is_none()
+            && image.end <= self.walk
+        {
+            image.stop = Some(self.snapshot.tail());
+        }
+        if !self.syncing.is_empty() {
+            return;
+        }
+        self.walk_families = Families::EMPTY;
+        if self.image.is_some_and(|image| image.stop.is_none()) {
+            self.drop_image();
         }
     }
 
@@ -180,6 +249,11 @@ impl Group {
     pub(crate) fn advertised_to(&self, peer: PeerId, family: Family) -> u32 {
         let own = self.own.get(peer.index()).copied().unwrap_or_default();
         self.advertised[family.index()] - own[family.index()]
+    }
+
+    /// Octets that stand in the log and the snapshot for members that are still to come.
+    pub(crate) fn kept(&self) -> usize {
+        self.log.kept() + self.snapshot.kept()
     }
 
     /// Octets that stand in the log and the snapshot for slow members.

@@ -5,6 +5,9 @@
 //! one for each pull; a batch knows how many readers stand in it, so that trimming what all have passed costs nothing
 //! per reader. What is retained is counted; who keeps too much of it is for the group to decide.
 //!
+//! A log can be **pinned**: from there on everything is kept, also what all have read, so that readers that come later
+//! can begin at the pin instead of at the tail.
+//!
 //! This module never looks into a message.
 
 use std::collections::VecDeque;
@@ -17,6 +20,10 @@ use crate::ids::PeerId;
 
 /// Size of a segment. One allocation serves many small batches.
 const SEGMENT: usize = 64 * 1024;
+/// Chunks below this size are merged for readers that are to read many of them.
+const SMALL: usize = 16 * 1024;
+/// So many small chunks at the end are worth merging.
+const MANY: usize = 16;
 
 /// What a message is, for delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,13 +111,25 @@ pub(crate) struct Log {
     at_tail: u32,
     buffer: BytesMut,
     open: Option<Open>,
+    /// The oldest batch that a reader stands in; the end if they have all read everything.
+    oldest_read: u64,
+    /// Octets from there on.
     retained: usize,
+    /// Where readers may begin that are still to come.
+    pin: Option<Place>,
+    /// Octets before `oldest_read`, which are there for the pin only.
+    kept: usize,
 }
 
 impl Log {
-    /// Octets that are kept for slow readers, index included.
+    /// Octets that wait for slow readers, index included.
     pub(crate) fn retained(&self) -> usize {
         self.retained
+    }
+
+    /// Octets that all readers have read and that are kept for those to come, index included.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
     }
 
     /// True if some reader has read everything.
@@ -123,9 +142,10 @@ impl Log {
         self.first_message + self.messages.len() as u64
     }
 
-    /// Version before the oldest batch that is retained: a reader may still have to be told of later changes.
+    /// Version before the oldest batch that a reader stands in: it may still have to be told of later changes.
     pub(crate) fn oldest_version(&self) -> Option<u64> {
-        self.batches.front().map(|batch| batch.start_version)
+        let index = usize::try_from(self.oldest_read - self.first_batch).ok()?;
+        self.batches.get(index).map(|batch| batch.start_version)
     }
 
     fn end_batch(&self) -> u64 {
@@ -134,12 +154,39 @@ impl Log {
 
     /// A reader begins at the tail.
     pub(crate) fn enter(&mut self) -> Place {
-        debug_assert!(self.open.is_none());
         self.at_tail += 1;
+        self.tail_place()
+    }
+
+    fn tail_place(&self) -> Place {
+        debug_assert!(self.open.is_none());
         Place {
             batch: self.end_batch(),
             message: self.tail(),
         }
+    }
+
+    /// From the present tail on, everything is kept until it is unpinned.
+    pub(crate) fn pin(&mut self) {
+        self.pin = Some(self.tail_place());
+        self.trim();
+    }
+
+    /// Keeps only what readers still have to read.
+    pub(crate) fn unpin(&mut self) {
+        self.pin = None;
+        self.trim();
+    }
+
+    /// A reader begins at the pin; at the tail if there is none.
+    pub(crate) fn enter_at_pin(&mut self) -> Place {
+        let place = self.pin.unwrap_or_else(|| self.tail_place());
+        *self.readers(place.batch) += 1;
+        if place.batch < self.oldest_read {
+            self.oldest_read = place.batch;
+            self.retained += std::mem::take(&mut self.kept);
+        }
+        place
     }
 
     /// A reader goes.
@@ -156,9 +203,9 @@ impl Log {
         }
     }
 
-    /// True if the reader's place is in the oldest batch that is retained.
+    /// True if no reader is further behind, and there is something that this one has not read.
     pub(crate) fn is_oldest(&self, place: Place) -> bool {
-        !self.batches.is_empty() && place.batch == self.first_batch
+        self.oldest_read < self.end_batch() && place.batch == self.oldest_read
     }
 
     /// Moves a reader forward to message `to`.
@@ -184,22 +231,74 @@ impl Log {
     }
 
     fn trim(&mut self) {
-        while self.batches.front().is_some_and(|batch| batch.readers == 0) {
-            let batch = self.batches.pop_front().expect("the front was there");
+        while self.oldest_read < self.end_batch() {
+            let index = usize::try_from(self.oldest_read - self.first_batch);
+            let batch = &self.batches[index.expect("a retained batch")];
+            if batch.readers > 0 {
+                break;
+            }
             self.retained -= batch.size;
-            self.first_batch += 1;
-            let next = self.batches.front();
-            let (message, chunk) = next.map_or((self.tail(), self.end_chunk()), |next| {
-                (next.first_message, next.first_chunk)
-            });
-            while self.first_message < message {
-                self.messages.pop_front();
-                self.first_message += 1;
+            self.kept += batch.size;
+            self.oldest_read += 1;
+        }
+        let first = self
+            .pin
+            .map_or(self.oldest_read, |pin| pin.batch.min(self.oldest_read));
+        while self.first_batch < first {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        let Some(batch) = self.batches.pop_front() else {
+            return;
+        };
+        self.kept -= batch.size;
+        self.first_batch += 1;
+        let next = self.batches.front();
+        let (message, chunk) = next.map_or((self.tail(), self.end_chunk()), |next| {
+            (next.first_message, next.first_chunk)
+        });
+        while self.first_message < message {
+            self.messages.pop_front();
+            self.first_message += 1;
+        }
+        while self.first_chunk < chunk {
+            self.chunks.pop_front();
+            self.first_chunk += 1;
+        }
+    }
+
+    /// Makes one chunk of the small ones at the end, if there are many: whoever reads them is given fewer slices.
+    ///
+    /// Messages keep their numbers, so readers notice nothing.
+    pub(crate) fn merge_small(&mut self) {
+        let small = self.chunks.iter().rev();
+        let count = small.take_while(|chunk| chunk.len() < SMALL).count();
+        if count <= MANY || self.open.is_some() {
+            return;
+        }
+        let old = self.chunks.split_off(self.chunks.len() - count);
+        let number = self.end_chunk();
+        let mut merged = BytesMut::with_capacity(old.iter().map(Bytes::len).sum());
+        let mut starts = Vec::with_capacity(count);
+        for chunk in &old {
+            starts.push(u32::try_from(merged.len()).expect("a few small chunks are small"));
+            merged.extend_from_slice(chunk);
+        }
+        self.chunks.push_back(merged.freeze());
+        for message in self.messages.iter_mut().rev() {
+            let Some(index) = message.chunk.checked_sub(number) else {
+                break;
+            };
+            message.start += starts[usize::try_from(index).expect("one of the old chunks")];
+            message.chunk = number;
+        }
+        for batch in self.batches.iter_mut().rev() {
+            if batch.first_chunk <= number {
+                break;
             }
-            while self.first_chunk < chunk {
-                self.chunks.pop_front();
-                self.first_chunk += 1;
-            }
+            batch.first_chunk = number;
         }
     }
 
@@ -361,6 +460,42 @@ mod tests {
         assert!(log.chunks.len() >= 3);
         assert_eq!(read(&mut log, &mut place).len(), 200_000);
         assert_eq!(log.chunks.len(), 0);
+    }
+
+    #[test]
+    fn what_is_behind_the_pin_is_kept_for_readers_to_come() {
+        let mut log = Log::default();
+        write(&mut log, &[b"before"]);
+        log.pin();
+        let mut early = log.enter();
+        for n in 0..100u8 {
+            write(&mut log, &[&[n], &[n, n]]);
+            if n % 30 == 7 {
+                log.merge_small();
+            }
+        }
+        let size = log.retained();
+        let all = read(&mut log, &mut early);
+        assert_eq!((log.retained(), log.kept()), (0, size));
+        assert_eq!(log.oldest_version(), None);
+        let mut late = log.enter_at_pin();
+        assert_eq!((log.retained(), log.kept()), (size, 0));
+        assert!(log.is_oldest(late) && !log.is_oldest(early));
+        assert_eq!(log.oldest_version(), Some(7));
+        log.merge_small();
+        assert!(log.chunks.len() <= 1 + MANY, "{}", log.chunks.len());
+        write(&mut log, &[b"x"]);
+        log.unpin();
+        assert_eq!(log.kept(), 0, "somebody reads it");
+        log.advance(&mut late, 51);
+        log.merge_small();
+        assert_eq!(
+            read(&mut log, &mut late)[..],
+            [&all[75..], b"x"].concat()[..]
+        );
+        assert_eq!(read(&mut log, &mut early), b"x");
+        assert_eq!((log.retained(), log.kept()), (0, 0));
+        assert_eq!((log.messages.len(), log.chunks.len()), (0, 0));
     }
 
     #[test]

@@ -171,7 +171,8 @@ fn flush(log: &Log, run: &mut Option<Run>, out: &mut Output<'_>) {
 }
 
 impl Member {
-    /// Joins a group at the tail of its log (engine rule 6); without a walk if the group has pulled nothing yet (rule 8).
+    /// Joins a group with an empty table: begins with the group's image, which holds the state at one point of the log,
+    /// and goes on with the log from there (engine rules 6 and 8).
     pub(crate) fn join(
         peer: PeerId,
         identity: ReceiverIdentity,
@@ -179,24 +180,31 @@ impl Member {
         group: &mut Group,
         latest: u64,
     ) -> Member {
+        let image = group.begin_image();
+        group.log.merge_small();
         let mut member = Member {
             group: index,
             identity,
-            place: group.log.enter(),
-            sync: None,
-            end_of_rib: EndOfRib::AwaitsPull { version: latest },
+            place: group.log.enter_at_pin(),
+            sync: Some(Sync {
+                end: image.end,
+                place: group.snapshot.enter_at_pin(),
+                stop: image.stop,
+                families: group.settings.families,
+            }),
+            end_of_rib: EndOfRib::At(group.log.tail()),
             wake: Wake::Idle,
         };
         group.members.push(peer);
-        let pulled = group.cursor.version();
-        if pulled >= latest {
-            member.end_of_rib = EndOfRib::At(member.place.message());
-        } else {
+        if group.cursor.version() < latest {
+            member.end_of_rib = EndOfRib::AwaitsPull { version: latest };
             group.awaiting.push(peer);
         }
-        if pulled > 0 {
-            member.start_walk(peer, group, group.settings.families);
+        if image.stop.is_none() {
+            group.walk_families = group.settings.families;
+            group.syncing.push(peer);
         }
+        member.end_walk(group);
         member
     }
 
@@ -237,6 +245,7 @@ impl Member {
                 list.swap_remove(index);
             }
         }
+        group.note_walk();
     }
 
     /// Ends the walk if everything of it was read.

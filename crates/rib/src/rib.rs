@@ -75,6 +75,8 @@ pub struct Stats {
     pub attribute_bytes: usize,
     /// Octets of logs that wait for slow members.
     pub log_bytes: usize,
+    /// Octets of logs that are kept for members that are still to come.
+    pub kept_bytes: usize,
     /// Members of all groups.
     pub members: usize,
     /// Number of export groups.
@@ -225,6 +227,7 @@ impl Rib {
             attribute_sets: self.attrs.len(),
             attribute_bytes: self.attrs.bytes_used(),
             log_bytes: groups().map(Group::retained).sum(),
+            kept_bytes: groups().map(Group::kept).sum(),
             members: self.member_count,
             groups: groups().count(),
             totals,

@@ -6,8 +6,6 @@
 //!
 //! Engine rules 5 (tombstones), 6 and 7 (joins).
 
-use wire::Families;
-
 use crate::encode;
 use crate::group::{Group, WalkPlace};
 use crate::ids::PeerId;
@@ -18,6 +16,8 @@ use crate::rib::{ResetReason, Rib};
 const SNAPSHOT_AHEAD: usize = 64 * 1024;
 /// Octets of snapshot that are kept for slow members; who is further behind begins its lap again.
 const SNAPSHOT_KEPT: usize = 1024 * 1024;
+/// Octets of snapshot, and of the log behind it, that are kept for members that join later.
+const IMAGE: usize = 768 * 1024;
 /// Slots that one batch of a snapshot walk goes over.
 const CHUNK: u32 = 1024;
 /// Tombstones collected at once.
@@ -96,11 +96,17 @@ impl Rib {
                 };
             }
             self.end_walks(&mut group);
+            group.limit_image(self.image_limit());
         }
         if moved {
             self.announce_readable(&group);
         }
         self.groups[index] = Some(group);
+    }
+
+    /// Octets of each log that are kept for members that are still to come.
+    pub(crate) fn image_limit(&self) -> usize {
+        IMAGE.min(self.config.log_limit / 2)
     }
 
     /// Ends the walk of members that the group's walk has come round to.
@@ -126,9 +132,7 @@ impl Rib {
                 at += 1;
             }
         }
-        if group.syncing.is_empty() {
-            group.walk_families = Families::EMPTY;
-        }
+        group.note_walk();
     }
 
     /// Who is too far behind in the snapshot drops what it has not read and walks another lap: it must not keep more,
@@ -270,8 +274,9 @@ impl Group {
             .syncing
             .iter()
             .filter_map(|peer| members[peer.index()].as_ref()?.sync.as_ref());
-        let here = syncs.filter(|sync| sync.end.lap == self.walk.lap);
-        here.map(|sync| sync.end.slot).min()
+        let ends = syncs.map(|sync| sync.end);
+        let here = ends.filter(|end| end.lap == self.walk.lap);
+        here.map(|end| end.slot).min()
     }
 }
 

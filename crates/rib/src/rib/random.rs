@@ -41,6 +41,8 @@ struct Reached {
     rests: usize,
     withdrawals_in_place: usize,
     refreshes: usize,
+    /// Peers that joined when there was something for them already.
+    images: usize,
 }
 
 struct Run {
@@ -108,6 +110,7 @@ impl Run {
     }
 
     fn up(&mut self, peer: PeerId) {
+        self.reached.images += usize::from(self.bench.rib.stats().kept_bytes > 0);
         let kind = kind_of(peer);
         let to = To {
             id: peer,
@@ -408,6 +411,7 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     reached.gaps += run.reached.gaps;
     reached.rests += run.reached.rests;
     reached.refreshes += run.reached.refreshes;
+    reached.images += run.reached.images;
     reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
 }
 
@@ -423,6 +427,7 @@ fn at_rest_everybody_holds_what_an_oracle_says() {
     assert!(reached.resets > 20, "{reached:?}");
     assert!(reached.gaps > 20, "{reached:?}");
     assert!(reached.refreshes > 100, "{reached:?}");
+    assert!(reached.images > 300, "{reached:?}");
     assert!(reached.withdrawals_in_place > 100, "{reached:?}");
 }
 
