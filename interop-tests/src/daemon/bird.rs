@@ -266,7 +266,7 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
         "protocol bgp {name} {{\n  local {local} as {asn}; neighbor {address} as {remote};{options}\n  \
          connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart off;\n  \
          ipv4 {{ {channel}{igp4} }};\n  ipv6 {{ {channel}{igp6} }};\n}}\n",
-        name = neighbor.name(),
+        name = peer_name(neighbor.address),
         local = spec.own_address(neighbor.address),
         asn = spec.asn,
         address = neighbor.address,

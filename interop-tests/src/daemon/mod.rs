@@ -153,6 +153,7 @@ impl Spec {
             asn: self.asn,
             passive: false,
             client: false,
+            name: peer_name(self.v4.into()),
             import: "all".to_owned(),
             export: "all".to_owned(),
         }
@@ -162,6 +163,7 @@ impl Spec {
     pub fn as_neighbor_over_v6(&self) -> Neighbor {
         Neighbor {
             address: self.v6.into(),
+            name: peer_name(self.v6.into()),
             ..self.as_neighbor()
         }
     }
@@ -192,6 +194,8 @@ pub struct Neighbor {
     pub passive: bool,
     /// Whether it is a client of ours (RFC 4456).
     pub client: bool,
+    /// What our own configuration calls it; other daemons always use [`peer_name`].
+    pub name: String,
     /// What is taken from it, as our own configuration says it; other daemons take all.
     pub import: String,
     /// What it is sent, as our own configuration says it; other daemons send all.
@@ -221,9 +225,11 @@ impl Neighbor {
         self
     }
 
-    /// A name made of the address, good for every daemon's configuration.
-    pub fn name(&self) -> String {
-        peer_name(self.address)
+    /// The same, by a name of its own in our configuration.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Neighbor {
+        self.name = name.to_owned();
+        self
     }
 }
 

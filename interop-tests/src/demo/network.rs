@@ -160,12 +160,14 @@ fn daemon(kind: Kind, namespace: &Namespace, spec: Spec) -> Box<dyn Daemon> {
 fn to_reflector() -> Neighbor {
     Spec::new(CLUSTER_AS, REFLECTOR)
         .as_neighbor()
+        .named("reflector")
         .policy("all", "local")
 }
 
 fn to_switch() -> Neighbor {
     Spec::new(SWITCH_AS, SWITCH)
         .as_neighbor()
+        .named("switch")
         .policy("[upstream]", "local")
 }
 
@@ -178,9 +180,16 @@ fn node_spec(number: u8) -> Spec {
         .with(to_switch())
 }
 
+fn to_node(number: u8) -> Neighbor {
+    node_spec(number)
+        .as_neighbor()
+        .named(&format!("node{number}"))
+        .passive()
+}
+
 fn reflector_spec() -> Spec {
     let spec = Spec::new(CLUSTER_AS, REFLECTOR).reflecting();
-    let client = |number| node_spec(number).as_neighbor().passive().client();
+    let client = |number| to_node(number).client();
     (1..=NODES).fold(spec, |spec, number| spec.with(client(number)))
 }
 
@@ -189,8 +198,7 @@ fn switch_spec() -> Spec {
     let spec = DEFAULTS
         .iter()
         .fold(spec, |spec, block| spec.with_block(block));
-    let node = |number| node_spec(number).as_neighbor().passive();
-    (1..=NODES).fold(spec, |spec, number| spec.with(node(number)))
+    (1..=NODES).fold(spec, |spec, number| spec.with(to_node(number)))
 }
 
 /// As Calico lays a Pod: host routes to its veth, and a gateway that means nothing elsewhere.

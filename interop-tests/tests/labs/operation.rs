@@ -243,7 +243,7 @@ fn stop_leaves_routes_and_cleanup_removes_them() -> Result<()> {
     let mut scene = Scene::set(1, 1)?;
     scene.has_routes_of(0)?;
     let namespace = scene.node.namespace().clone();
-    namespace.script("ip route add 10.200.0.0/24 via 10.0.0.2 metric 48 proto 99")?;
+    namespace.script("ip route add 10.200.0.0/24 via 10.0.0.2 metric 48 proto 201")?;
     let block = scene.birds[0].spec().blocks[0];
     scene.node.stop()?;
     assert!(
@@ -263,7 +263,7 @@ fn stop_leaves_routes_and_cleanup_removes_them() -> Result<()> {
         assert_eq!(left, "", "after cleanup");
     }
     let foreign = stage::kernel_routes(&namespace, net("10.200.0.0/24"))?;
-    assert!(foreign.contains("proto 99"), "{foreign:?}");
+    assert!(foreign.contains("proto 201"), "{foreign:?}");
     Ok(())
 }
 

@@ -43,11 +43,7 @@ fn render_peer(neighbor: &Neighbor) -> String {
     let mut text = format!(
         "  - name: {}\n    address: \"{}\"\n    as: {}\n    import: {}\n    export: {}\n    \
          connect-retry: 1\n",
-        neighbor.name(),
-        neighbor.address,
-        neighbor.asn,
-        neighbor.import,
-        neighbor.export
+        neighbor.name, neighbor.address, neighbor.asn, neighbor.import, neighbor.export
     );
     if neighbor.passive {
         text.push_str("    passive: true\n");
