@@ -58,7 +58,7 @@ impl fmt::Display for PeerError {
             }
             PeerError::Exists { name } => write!(
                 f,
-                "peer {name} exists with other settings; delete it first, or give another address and name"
+                "peer {name} exists with other settings; change it in the configuration if the file defines it, else delete it first"
             ),
             PeerError::InFile { name, place } => {
                 write!(
