@@ -152,10 +152,10 @@ impl Rib {
         for _ in 0..self.groups.len() {
             let index = self.next_group % self.groups.len();
             budget = budget.saturating_sub(self.pull_group(index, budget));
+            self.next_group = index + 1;
             if budget == 0 {
                 break;
             }
-            self.next_group = index + 1;
         }
         self.collect_tombstones();
         self.is_flushing = self.is_pull_wanted();
@@ -209,13 +209,12 @@ impl Rib {
         });
     }
 
-    /// Resets members that keep more of the log than its limit.
+    /// Resets members that keep more of the log than its limit. Who has only the latest batch to read is spared: it
+    /// had read everything before that was made, and cannot have read it yet.
     fn limit_log(&mut self, index: usize) {
         let limit = self.config.log_limit;
-        while self.groups[index]
-            .as_ref()
-            .is_some_and(|group| group.log.retained() > limit)
-        {
+        let is_too_long = |group: &Group| group.log.retained() > limit && group.log.is_behind();
+        while self.groups[index].as_ref().is_some_and(is_too_long) {
             if self.evict_oldest(index, ResetReason::LogLimit) == 0 {
                 break;
             }

@@ -137,6 +137,11 @@ impl Log {
         self.at_tail > 0
     }
 
+    /// True if some reader still has to read what was there before the latest batch.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.oldest_read + 1 < self.end_batch()
+    }
+
     /// Number of the next message to be written.
     pub(crate) fn tail(&self) -> u64 {
         self.first_message + self.messages.len() as u64

@@ -30,7 +30,8 @@ pub struct RibConfig {
     pub cluster_id: Ipv4Addr,
     /// Our AS.
     pub local_as: Asn,
-    /// Octets that an export group keeps for members that read slowly. Who needs older ones is reset.
+    /// Octets that an export group keeps for members that read slowly, the latest pull not counted. Who needs older ones
+    /// is reset.
     pub log_limit: usize,
     /// Withdrawn destinations that are kept for readers that have not seen the withdrawal. Beyond it groups pull though
     /// their members are slow, so that `log_limit` decides, and consumers that are behind are told of a gap.
