@@ -1,24 +1,18 @@
-//! The speaker in its cell, and the pump that runs it: after any input it lets ready sockets go
-//! first, then does what is due, hands out effects and sleeps until the next deadline.
+//! The speaker in its cell, and what the tasks around it share. A task borrows the speaker for a
+//! moment and never across an `.await`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use fib::{KernelEvent, KernelPort};
-use speaker::{Ask, ConnId, Effect, Event, Severity, Speaker};
-use tokio::sync::{Notify, mpsc};
-
-use crate::{HostWarnings, connection};
+use fib::KernelPort;
+use speaker::{ConnId, Effect, Event, Severity, Speaker};
+use tokio::sync::Notify;
 
 /// Octets read from a socket at once; one buffer for all connections.
 const SCRATCH: usize = 64 * 1024;
-/// The host's settings are looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Sessions begin without the kernel's first dump after this long.
-const DUMP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the tasks share.
 pub(crate) struct Core {
@@ -26,7 +20,7 @@ pub(crate) struct Core {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     port: RefCell<Option<Box<dyn KernelPort>>>,
     handles: RefCell<HashMap<ConnId, Rc<Handle>>>,
-    wake: Notify,
+    pub(crate) wake: Notify,
     /// Tells those who wait for a state, not an event, to look again.
     pub(crate) stepped: Notify,
     pub(crate) open: Cell<usize>,
@@ -78,8 +72,9 @@ impl Core {
         self.handles.borrow_mut().remove(&conn);
     }
 
-    /// One round; true while there is more to do at once.
-    fn step(self: &Rc<Self>) -> bool {
+    /// Lets the speaker do what is due, and passes its plan to the kernel. What it wants done is in
+    /// the effects; true with them while there is more to do at once.
+    pub(crate) fn step(&self) -> (Vec<Effect>, bool) {
         let mut speaker = self.speaker.borrow_mut();
         let now = Instant::now();
         let more = speaker.run(now);
@@ -89,32 +84,21 @@ impl Core {
         while let Some(event) = speaker.poll_event() {
             tell(&event);
         }
-        let effects: Vec<Effect> = std::iter::from_fn(|| speaker.poll_effect()).collect();
-        drop(speaker);
-        for effect in effects {
-            self.carry_out(effect);
-        }
-        self.stepped.notify_waiters();
-        more
+        (std::iter::from_fn(|| speaker.poll_effect()).collect(), more)
     }
 
-    fn carry_out(self: &Rc<Self>, effect: Effect) {
-        match effect {
-            Effect::Dial(dial) => {
-                let handle = self.register(dial.conn);
-                tokio::task::spawn_local(connection::dial(Rc::clone(self), dial, handle));
-            }
-            Effect::Writable(conn) => {
-                if let Some(handle) = self.handles.borrow().get(&conn) {
-                    handle.notify.notify_one();
-                }
-            }
-            Effect::Close { conn, last } => {
-                if let Some(handle) = self.handles.borrow_mut().remove(&conn) {
-                    *handle.closing.borrow_mut() = Some(last);
-                    handle.notify.notify_one();
-                }
-            }
+    /// Tells the task of a connection that it has something to send.
+    pub(crate) fn notify(&self, conn: ConnId) {
+        if let Some(handle) = self.handles.borrow().get(&conn) {
+            handle.notify.notify_one();
+        }
+    }
+
+    /// Tells the task of a connection to end it, after these messages.
+    pub(crate) fn close(&self, conn: ConnId, last: Vec<Bytes>) {
+        if let Some(handle) = self.handles.borrow_mut().remove(&conn) {
+            *handle.closing.borrow_mut() = Some(last);
+            handle.notify.notify_one();
         }
     }
 }
@@ -124,79 +108,4 @@ fn tell(event: &Event) {
         Severity::Info => tracing::info!("{event}"),
         Severity::Warning => tracing::warn!("{event}"),
     }
-}
-
-/// Runs the speaker for as long as the process lives.
-pub(crate) async fn pump(core: Rc<Core>) {
-    loop {
-        if core.step() {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        let deadline = core.speaker.borrow().next_deadline();
-        match deadline {
-            Some(at) => {
-                tokio::select! {
-                    () = core.wake.notified() => {}
-                    () = tokio::time::sleep_until(at.into()) => {}
-                }
-            }
-            None => core.wake.notified().await,
-        }
-    }
-}
-
-/// Waits for the kernel's first dump.
-async fn kernel_read(core: &Core) {
-    while !core.speaker.borrow().kernel_ready() {
-        core.stepped.notified().await;
-    }
-}
-
-/// Lets sessions begin once the node's own addresses are known.
-pub(crate) async fn begin(core: Rc<Core>) {
-    if tokio::time::timeout(DUMP_WITHIN, kernel_read(&core))
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "the kernel gave no list of its routes within 5 s; sessions begin without it"
-        );
-    }
-    core.with(|speaker, now| speaker.start(now));
-}
-
-/// Looks at the host's settings now and then; what would break the data path is shown by `status`.
-pub(crate) async fn look_at_host(core: Rc<Core>, mut host_warnings: HostWarnings) {
-    kernel_read(&core).await;
-    loop {
-        let names: Vec<Box<str>> = {
-            let speaker = core.speaker.borrow();
-            speaker
-                .kernel()
-                .into_iter()
-                .flat_map(|fib| fib.links())
-                .map(|link| link.name.clone())
-                .collect()
-        };
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        let warnings = host_warnings(&names);
-        core.with(|speaker, _| speaker.set_host_warnings(warnings));
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// Answers questions from other threads.
-pub(crate) async fn answer(core: Rc<Core>, mut asks: mpsc::Receiver<Ask>) {
-    while let Some(ask) = asks.recv().await {
-        core.with(|speaker, now| ask(speaker, now));
-    }
-}
-
-/// Takes what the kernel reports.
-pub(crate) async fn hear_kernel(core: Rc<Core>, mut events: mpsc::Receiver<KernelEvent>) {
-    while let Some(event) = events.recv().await {
-        core.with(|speaker, now| speaker.on_kernel(now, event));
-    }
-    tracing::error!("the kernel side ended; routes are no longer kept: restart the daemon");
 }

@@ -11,6 +11,7 @@ mod files;
 mod limits;
 mod listener;
 mod logging;
+mod pump;
 mod sockets;
 mod stop;
 
@@ -115,7 +116,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     let signals = stop::Signals::new()?;
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
-    tokio::task::spawn_local(core::answer(Rc::clone(&core), asks));
+    tokio::task::spawn_local(pump::answer(Rc::clone(&core), asks));
     if let Some(KernelParts {
         port,
         events,
@@ -123,11 +124,11 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     }) = kernel
     {
         core.connect_kernel(port);
-        tokio::task::spawn_local(core::hear_kernel(Rc::clone(&core), events));
-        tokio::task::spawn_local(core::look_at_host(Rc::clone(&core), host_warnings));
+        tokio::task::spawn_local(pump::hear_kernel(Rc::clone(&core), events));
+        tokio::task::spawn_local(pump::look_at_host(Rc::clone(&core), host_warnings));
     }
-    tokio::task::spawn_local(core::begin(Rc::clone(&core)));
-    tokio::task::spawn_local(core::pump(Rc::clone(&core)));
+    tokio::task::spawn_local(pump::begin(Rc::clone(&core)));
+    tokio::task::spawn_local(pump::pump(Rc::clone(&core)));
     signals.serve(&core, reload).await;
     stop::stop(&core, remove_routes_on_stop).await;
     Ok(())

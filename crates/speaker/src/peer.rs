@@ -2,7 +2,7 @@
 //! while it is Established. A peer leaves by removing its record.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +13,6 @@ use wire::{DecodeContext, Families, Prefix};
 
 use crate::effect::ConnId;
 use crate::event::Limiter;
-use crate::updown::OwnNextHops;
 
 /// Where a peer comes from, which decides who may remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +26,13 @@ pub enum PeerSource {
         /// The range's prefix.
         range: Prefix,
     },
+}
+
+/// The addresses we may give as next hop on one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnNextHops {
+    pub(crate) v4: Option<Ipv4Addr>,
+    pub(crate) v6: Option<Ipv6Addr>,
 }
 
 /// What a peer has only while it is Established.

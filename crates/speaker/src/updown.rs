@@ -1,6 +1,6 @@
 //! A session that comes up joins the table as source and receiver; one that goes down leaves it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,14 +11,7 @@ use wire::{CeaseSubcode, DecodeContext, EncodeContext, Families, Family, Notific
 use crate::Speaker;
 use crate::event::Event;
 use crate::kernel::KernelSide;
-use crate::peer::{Link, Peer, PeerSource};
-
-/// The addresses we may give as next hop on one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OwnNextHops {
-    pub(crate) v4: Option<Ipv4Addr>,
-    pub(crate) v6: Option<Ipv6Addr>,
-}
+use crate::peer::{Link, OwnNextHops, Peer, PeerSource};
 
 impl Speaker {
     pub(crate) fn session_up(&mut self, now: Instant, id: PeerId, negotiated: Box<Negotiated>) {

@@ -1,0 +1,110 @@
+//! The pump: after any input it lets ready sockets go first, then has the speaker do what is due,
+//! carries out effects and sleeps until the next deadline. Beside it, the small tasks that bring
+//! the speaker what comes from elsewhere.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fib::KernelEvent;
+use speaker::{Ask, Effect};
+use tokio::sync::mpsc;
+
+use crate::core::Core;
+use crate::{HostWarnings, connection};
+
+/// The host's settings are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Sessions begin without the kernel's first dump after this long.
+const DUMP_WITHIN: Duration = Duration::from_secs(5);
+
+/// One round; true while there is more to do at once.
+fn step(core: &Rc<Core>) -> bool {
+    let (effects, more) = core.step();
+    for effect in effects {
+        match effect {
+            Effect::Dial(dial) => {
+                let handle = core.register(dial.conn);
+                tokio::task::spawn_local(connection::dial(Rc::clone(core), dial, handle));
+            }
+            Effect::Writable(conn) => core.notify(conn),
+            Effect::Close { conn, last } => core.close(conn, last),
+        }
+    }
+    core.stepped.notify_waiters();
+    more
+}
+
+/// Runs the speaker for as long as the process lives.
+pub(crate) async fn pump(core: Rc<Core>) {
+    loop {
+        if step(&core) {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        let deadline = core.speaker.borrow().next_deadline();
+        match deadline {
+            Some(at) => {
+                tokio::select! {
+                    () = core.wake.notified() => {}
+                    () = tokio::time::sleep_until(at.into()) => {}
+                }
+            }
+            None => core.wake.notified().await,
+        }
+    }
+}
+
+/// Waits for the kernel's first dump.
+async fn kernel_read(core: &Core) {
+    while !core.speaker.borrow().kernel_ready() {
+        core.stepped.notified().await;
+    }
+}
+
+/// Lets sessions begin once the node's own addresses are known.
+pub(crate) async fn begin(core: Rc<Core>) {
+    if tokio::time::timeout(DUMP_WITHIN, kernel_read(&core))
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "the kernel gave no list of its routes within 5 s; sessions begin without it"
+        );
+    }
+    core.with(|speaker, now| speaker.start(now));
+}
+
+/// Looks at the host's settings now and then; what would break the data path is shown by `status`.
+pub(crate) async fn look_at_host(core: Rc<Core>, mut host_warnings: HostWarnings) {
+    kernel_read(&core).await;
+    loop {
+        let names: Vec<Box<str>> = {
+            let speaker = core.speaker.borrow();
+            speaker
+                .kernel()
+                .into_iter()
+                .flat_map(|fib| fib.links())
+                .map(|link| link.name.clone())
+                .collect()
+        };
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        let warnings = host_warnings(&names);
+        core.with(|speaker, _| speaker.set_host_warnings(warnings));
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Answers questions from other threads.
+pub(crate) async fn answer(core: Rc<Core>, mut asks: mpsc::Receiver<Ask>) {
+    while let Some(ask) = asks.recv().await {
+        core.with(|speaker, now| ask(speaker, now));
+    }
+}
+
+/// Takes what the kernel reports.
+pub(crate) async fn hear_kernel(core: Rc<Core>, mut events: mpsc::Receiver<KernelEvent>) {
+    while let Some(event) = events.recv().await {
+        core.with(|speaker, now| speaker.on_kernel(now, event));
+    }
+    tracing::error!("the kernel side ended; routes are no longer kept: restart the daemon");
+}
