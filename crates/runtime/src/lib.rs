@@ -105,6 +105,19 @@ fn seed() -> u64 {
     RandomState::new().hash_one(SystemTime::now())
 }
 
+/// The first line of the log: who we are.
+fn greet(speaker: &Speaker) {
+    let (identity, config) = (speaker.identity(), speaker.config());
+    tracing::info!(
+        "started: version {}, AS {}, router id {}, {} peers, {} blocks",
+        env!("CARGO_PKG_VERSION"),
+        identity.local_as,
+        identity.router_id,
+        config.peers.len(),
+        config.blocks.len()
+    );
+}
+
 async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     let Parts {
         listeners,
@@ -114,6 +127,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         remove_routes_on_stop,
     } = parts;
     let signals = stop::Signals::new()?;
+    greet(&speaker);
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
     tokio::task::spawn_local(pump::answer(Rc::clone(&core), asks));

@@ -23,6 +23,6 @@ pub fn init(log: &Log) {
     let _ = if text {
         builder.with_ansi(terminal).try_init()
     } else {
-        builder.json().try_init()
+        builder.json().flatten_event(true).try_init()
     };
 }

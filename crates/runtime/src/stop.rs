@@ -58,10 +58,11 @@ fn reload_now(core: &Core, reload: &mut Reload) {
 
 /// Ends the sessions and, if wanted, takes our routes out of the kernel.
 pub(crate) async fn stop(core: &Rc<Core>, remove_routes: bool) {
-    tracing::info!(
-        "stopping; kernel routes are {}",
-        if remove_routes { "removed" } else { "kept" }
-    );
+    match (core.speaker.borrow().kernel().is_some(), remove_routes) {
+        (false, _) => tracing::info!("stopping"),
+        (true, false) => tracing::info!("stopping; kernel routes are kept"),
+        (true, true) => tracing::info!("stopping; kernel routes are removed"),
+    }
     core.with(|speaker, now| {
         speaker.stop(now, remove_routes);
     });
