@@ -8,7 +8,7 @@
 
 use wire::{NextHop, Nlri};
 
-use crate::decide::{self, PathKey};
+use crate::decide::{self, Challenge, PathKey};
 use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
 use crate::rib::Rib;
 use crate::table::{NIL, Path};
@@ -59,8 +59,8 @@ impl Rib {
         let before = self.before(dest);
         let next_hop = self.next_hops.intern(next_hop);
         self.attrs.retain(attrs);
-        self.prune(dest);
-        self.remove(dest, source, nlri.path_id);
+        let pruned = self.prune(dest) > 0;
+        let is_replaced = self.remove(dest, source, nlri.path_id);
         let path = Path {
             next: NIL,
             source,
@@ -69,10 +69,15 @@ impl Rib {
             path_id: nlri.path_id,
             refusal,
         };
-        self.table.add_path(dest, path);
+        let added = self.table.add_path(dest, path);
         let family = self.table.family(dest);
         self.sources.count_in(source, family, refusal.is_none());
-        self.settle(dest, before);
+        if before.best.is_some() && !pruned && !is_replaced {
+            let others = self.challenge(dest, added) || before.has_others;
+            self.tell(dest, before, others);
+        } else {
+            self.settle(dest, before);
+        }
     }
 
     /// A source takes a route back. Nothing happens if there is none.
@@ -100,19 +105,20 @@ impl Rib {
         }
     }
 
-    /// Takes out one path of a source.
-    fn remove(&mut self, dest: u32, source: u32, path_id: u32) {
+    /// Takes out one path of a source. True if it was there.
+    fn remove(&mut self, dest: u32, source: u32, path_id: u32) -> bool {
         let mut previous = NIL;
         let mut at = self.table.first(dest);
         while at != NIL {
             let path = self.table.path(at);
             if path.source == source && path.path_id == path_id {
                 self.take_out(dest, previous, at);
-                return;
+                return true;
             }
             previous = at;
             at = path.next;
         }
+        false
     }
 
     /// Takes out the paths of all sources that went down. Gives how many there were.
@@ -149,6 +155,11 @@ impl Rib {
     /// Decides what is best after a change, and tells who has to know.
     pub(crate) fn settle(&mut self, dest: u32, before: Before) {
         let others = self.choose(dest);
+        self.tell(dest, before, others);
+    }
+
+    /// Tells who has to know that something changed, and forgets a destination that is gone.
+    fn tell(&mut self, dest: u32, before: Before, others: bool) {
         let best = self.table.best(dest).map(|(_, path)| signature(path));
         let is_new_best = best != before.best;
         if is_new_best {
@@ -162,6 +173,25 @@ impl Rib {
         if best.is_none() {
             self.forget(dest);
         }
+    }
+
+    /// Puts the best path first when one was added to others, of which the best stands first. Mostly that takes one
+    /// comparison. True if the path may be used.
+    fn challenge(&mut self, dest: u32, added: u32) -> bool {
+        let (best, new) = (self.table.first(dest), self.table.path(added));
+        if new.refusal.is_some() {
+            return false;
+        }
+        let routes = self.routes();
+        let new = routes.path_key(new);
+        match decide::challenge(&new, &routes.path_key(self.table.path(best))) {
+            Challenge::Keeps => {}
+            Challenge::Takes => self.table.set_first(dest, added),
+            Challenge::Rescan => {
+                self.choose(dest);
+            }
+        }
+        true
     }
 
     /// Puts the best path first. True if there are other paths that may be used.
