@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wire::Prefix;
 
 use crate::group::GroupId;
-use crate::rows::FailReason;
+use crate::reason::FailReason;
 use crate::{Action, RouteKind};
 
 /// Where a route stands in the kernel. Nothing else can be at the same key and be ours.

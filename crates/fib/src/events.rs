@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use wire::{Family, Prefix};
 
 use crate::entry::{Desired, RouteKey, Standing};
+use crate::reason::FailReason;
 use crate::resolve::Affects;
-use crate::rows::FailReason;
 use crate::{Address, Dump, Fib, KernelEvent, Link, Route, RouteChange};
 
 /// After a link or address event the kernel is read once, this much later: it drops and brings back

@@ -8,8 +8,8 @@ use wire::{Family, Prefix};
 
 use crate::entry::{Desired, Entry, Failure, InFlight, RouteKey, backoff};
 use crate::group::Groups;
+use crate::reason::FailReason;
 use crate::resolve::Topology;
-use crate::rows::FailReason;
 use crate::{Address, KernelEvent, Link, Owner, Target};
 
 /// Settings of a [`Fib`].

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use wire::NextHop;
 
 use crate::Hop;
+use crate::reason::FailReason;
 use crate::resolve::{Affects, Topology};
-use crate::rows::FailReason;
 
 /// Names a group. Reused after its last route left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

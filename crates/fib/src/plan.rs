@@ -9,8 +9,8 @@ use wire::Prefix;
 
 use crate::entry::{Desired, InFlight, RouteKey, Standing};
 use crate::group::GroupId;
-use crate::rows::FailReason;
-use crate::{Action, Fib, Hop, KernelCommand, Route, RouteKind, RouteOp};
+use crate::reason::FailReason;
+use crate::{Action, Busy, Fib, Hop, KernelCommand, KernelPort, Route, RouteKind, RouteOp};
 
 /// Operations in one command. The kernel's answers to so many fit a default receive buffer.
 pub(crate) const BATCH: usize = 100;
@@ -82,6 +82,16 @@ impl Fib {
                     }
                     self.enqueue(op.key);
                 }
+            }
+        }
+    }
+
+    /// Sends everything that [`Fib::poll`] gives to `port`, until nothing is left or the port is busy.
+    pub fn drive(&mut self, now: Instant, port: &mut dyn KernelPort) {
+        while let Some(command) = self.poll(now) {
+            if let Err(Busy(command)) = port.send(command) {
+                self.refused(now, command);
+                return;
             }
         }
     }

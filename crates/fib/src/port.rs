@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
 
 use wire::Prefix;
 
@@ -117,17 +116,4 @@ pub trait KernelPort {
     /// # Errors
     /// [`Busy`] with the command if the bounded queue is full.
     fn send(&mut self, command: KernelCommand) -> Result<(), Busy>;
-}
-
-impl crate::Fib {
-    /// Sends everything that [`crate::Fib::poll`] gives to `port`, until nothing is left or the port
-    /// is busy.
-    pub fn drive(&mut self, now: Instant, port: &mut dyn KernelPort) {
-        while let Some(command) = self.poll(now) {
-            if let Err(Busy(command)) = port.send(command) {
-                self.refused(now, command);
-                return;
-            }
-        }
-    }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use wire::{NextHop, Prefix};
 
-use crate::rows::FailReason;
+use crate::reason::FailReason;
 use crate::{Address, Hop, Link, Route, RouteKind};
 
 /// Which next hops a change can concern.

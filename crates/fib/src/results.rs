@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::entry::{InFlight, RouteKey, Standing};
-use crate::rows::FailReason;
+use crate::reason::FailReason;
 use crate::{Action, Fib, RouteError, RouteKind};
 
 impl Fib {
