@@ -13,6 +13,7 @@
 mod ack;
 mod cleanup;
 mod dump;
+mod event;
 mod interfaces;
 mod message;
 mod monitor;

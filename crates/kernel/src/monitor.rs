@@ -17,8 +17,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::dump;
+use crate::event::OnEvent;
 use crate::message;
-use crate::port::OnEvent;
 use crate::socket::{Received, RouteSocket};
 
 /// RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE of linux/rtnetlink.h.

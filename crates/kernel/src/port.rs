@@ -12,12 +12,10 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::RouteMessage;
 
+use crate::event::OnEvent;
 use crate::monitor::{self, Monitor};
 use crate::socket::{RouteSocket, encode};
 use crate::writer;
-
-/// Called with everything that is heard, from both threads.
-pub(crate) type OnEvent = dyn Fn(KernelEvent) + Send + Sync;
 
 /// Commands waiting for the writer; `fib` has at most four unanswered.
 const QUEUE: usize = 8;

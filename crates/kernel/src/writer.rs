@@ -12,8 +12,8 @@ use fib::{KernelEvent, RouteError, RouteOp};
 use netlink_packet_core::NetlinkPayload;
 
 use crate::ack;
+use crate::event::OnEvent;
 use crate::message;
-use crate::port::OnEvent;
 use crate::socket::{Received, RouteSocket, encode};
 
 pub(crate) const BATCH: usize = 100;
