@@ -288,7 +288,8 @@ fn give_peers(
     removed: &VecDeque<(u64, String, IpAddr)>,
     outlet: &mut Outlet<'_>,
 ) {
-    if watch.snapshot_to.is_none() {
+    // A snapshot of the peers begins with none, so that there is nothing to take back.
+    if watch.peers_seen > 0 {
         for (_, name, address) in removed
             .iter()
             .filter(|(revision, ..)| *revision > watch.peers_seen)

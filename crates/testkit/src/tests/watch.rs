@@ -194,3 +194,41 @@ fn peers_are_watched_through_their_life() {
     client.read(&mut net, id, watch);
     assert_eq!((client.peers.len(), client.gaps, client.markers), (1, 0, 1));
 }
+
+#[test]
+fn a_peer_that_goes_while_the_snapshot_is_read_is_told_of() {
+    let mut net = Net::new(4096);
+    let id = lone_node(&mut net);
+    for index in 0..100 {
+        announce(&mut net, id, index, 1);
+    }
+    let other = net.speaker(id).config().peers[0].clone();
+    let added = config::Peer {
+        address: "10.0.0.9".parse().unwrap(),
+        name: "nine".into(),
+        ..other
+    };
+    let peer = net
+        .ask(id, |speaker, now| speaker.add_peer(now, added))
+        .unwrap();
+    let both = WatchFilter {
+        peers: true,
+        routes: true,
+    };
+    let watch = net
+        .ask(id, |speaker, _| speaker.watch_open(both, Arc::new(|| {})))
+        .unwrap();
+    let mut client = Client::default();
+    let progress = net.ask(id, |speaker, _| {
+        speaker.watch_poll(watch, 10, &mut |sequence, change| {
+            client.last = sequence;
+            client.take(change);
+        })
+    });
+    assert_eq!(progress, WatchProgress::More);
+    assert_eq!(client.peers.len(), 2);
+    net.ask(id, |speaker, now| speaker.delete_peer(now, peer))
+        .unwrap();
+    client.read(&mut net, id, watch);
+    assert_eq!((client.peers.len(), client.markers), (1, 1));
+}
