@@ -16,6 +16,7 @@ pub struct FakeKernel {
     addresses: Vec<(IpAddr, Prefix)>,
     reports: VecDeque<KernelEvent>,
     writes: usize,
+    no_carrier: bool,
 }
 
 impl FakeKernel {
@@ -54,25 +55,49 @@ impl FakeKernel {
         self.reports.pop_front()
     }
 
+    /// Takes a route nobody asked for.
+    pub(crate) fn leave(&mut self, route: Route) {
+        self.routes.insert((route.prefix, route.metric), route);
+    }
+
+    /// The address as it would be told of.
+    pub(crate) fn change_address(&mut self, address: (IpAddr, Prefix), added: bool) -> Address {
+        self.addresses.retain(|(local, _)| *local != address.0);
+        if added {
+            self.addresses.push(address);
+        }
+        on_link(address)
+    }
+
+    /// The interface as it would be told of.
+    pub(crate) fn change_carrier(&mut self, carrier: bool) -> Link {
+        self.no_carrier = !carrier;
+        self.link()
+    }
+
+    fn link(&self) -> Link {
+        Link {
+            index: LINK,
+            name: "eth0".into(),
+            up: true,
+            carrier: !self.no_carrier,
+        }
+    }
+
     fn dump(&self) -> Dump {
         Dump {
-            links: vec![Link {
-                index: LINK,
-                name: "eth0".into(),
-                up: true,
-                carrier: true,
-            }],
-            addresses: self
-                .addresses
-                .iter()
-                .map(|(local, subnet)| Address {
-                    link: LINK,
-                    local: *local,
-                    subnet: Some(*subnet),
-                })
-                .collect(),
+            links: vec![self.link()],
+            addresses: self.addresses.iter().copied().map(on_link).collect(),
             routes: self.routes.values().cloned().collect(),
         }
+    }
+}
+
+fn on_link((local, subnet): (IpAddr, Prefix)) -> Address {
+    Address {
+        link: LINK,
+        local,
+        subnet: Some(subnet),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Nodes, pipes and the clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use config::Config;
+use fib::{Address, KernelEvent, Route};
 use speaker::{Admission, CloseCause, ConnId, Dial, Effect, Event, Identity, Speaker};
 
 use crate::kernel::FakeKernel;
@@ -17,6 +18,8 @@ pub struct NodeId(pub usize);
 struct Node {
     speaker: Speaker,
     addresses: Vec<IpAddr>,
+    /// The port it listens on.
+    port: Option<u16>,
     kernel: Option<FakeKernel>,
     events: Vec<Event>,
     up: bool,
@@ -32,6 +35,8 @@ pub struct Net {
     nodes: Vec<Node>,
     /// The other end of each end.
     pipes: HashMap<End, End>,
+    /// Directions in which nothing gets through, not even a close.
+    silent: HashSet<(NodeId, NodeId)>,
     /// Octets given to a receiver at once; small values exercise reassembly.
     chunk: usize,
 }
@@ -48,6 +53,7 @@ impl Net {
             now: start,
             nodes: Vec::new(),
             pipes: HashMap::new(),
+            silent: HashSet::new(),
             chunk,
         }
     }
@@ -65,12 +71,14 @@ impl Net {
             .is_some()
             .then(|| FakeKernel::with_addresses(addresses.to_vec()));
         let identity = Identity::of(&config, node_address);
+        let port = config.listen.as_ref().map(|listen| listen.port);
         let mut speaker = Speaker::new(self.now, config, identity, id.0 as u64);
         speaker.start(self.now);
         let addresses = addresses.iter().map(|(address, _)| *address).collect();
         self.nodes.push(Node {
             speaker,
             addresses,
+            port,
             kernel,
             events: Vec::new(),
             up: true,
@@ -132,6 +140,62 @@ impl Net {
                     .on_closed(self.now, conn, CloseCause::Eof);
             }
         }
+    }
+
+    /// From now on nothing gets from one node to the other: octets wait at the sender, a close is
+    /// not noticed, and no connection is made in either direction.
+    pub fn silence(&mut self, from: NodeId, to: NodeId) {
+        self.silent.insert((from, to));
+    }
+
+    /// Ends a silence; what waited is delivered.
+    pub fn hear(&mut self, from: NodeId, to: NodeId) {
+        self.silent.remove(&(from, to));
+        let waiting: Vec<End> = self
+            .pipes
+            .iter()
+            .filter(|(near, far)| near.0 == from && far.0 == to)
+            .map(|(near, _)| *near)
+            .collect();
+        for near in waiting {
+            self.transfer(near);
+        }
+    }
+
+    /// Puts a route into a node's kernel behind its back, as a former run would have left it.
+    ///
+    /// # Panics
+    /// If the node has no kernel.
+    pub fn leave_route(&mut self, id: NodeId, route: Route) {
+        self.kernel_mut(id).leave(route);
+    }
+
+    /// A node's interface gets or loses an address.
+    ///
+    /// # Panics
+    /// If the node has no kernel.
+    pub fn change_address(&mut self, id: NodeId, address: (IpAddr, wire::Prefix), added: bool) {
+        let address: Address = self.kernel_mut(id).change_address(address, added);
+        let event = KernelEvent::Address { address, added };
+        self.ask(id, |speaker, now| speaker.on_kernel(now, event));
+    }
+
+    /// A node's interface loses or regains its carrier.
+    ///
+    /// # Panics
+    /// If the node has no kernel.
+    pub fn change_carrier(&mut self, id: NodeId, carrier: bool) {
+        let link = self.kernel_mut(id).change_carrier(carrier);
+        self.ask(id, |speaker, now| {
+            speaker.on_kernel(now, KernelEvent::Link(link));
+        });
+    }
+
+    fn kernel_mut(&mut self, id: NodeId) -> &mut FakeKernel {
+        self.nodes[id.0]
+            .kernel
+            .as_mut()
+            .expect("the node has a kernel")
     }
 
     /// Runs until `done` holds; false if `limit` of virtual time passes first.
@@ -204,10 +268,11 @@ impl Net {
     }
 
     fn dial(&mut self, from: NodeId, dial: &Dial) {
-        let target = self
-            .nodes
-            .iter()
-            .position(|node| node.up && node.addresses.contains(&dial.remote.ip()));
+        let target = self.nodes.iter().position(|node| {
+            node.up
+                && node.port == Some(dial.remote.port())
+                && node.addresses.contains(&dial.remote.ip())
+        });
         let source = dial.local.or_else(|| {
             self.nodes[from.0]
                 .addresses
@@ -221,6 +286,10 @@ impl Net {
                 .speaker
                 .on_connect_failed(self.now, dial.conn, refused);
         };
+        let towards = NodeId(target);
+        if self.silent.contains(&(from, towards)) || self.silent.contains(&(towards, from)) {
+            return;
+        }
         let local = SocketAddr::new(source, 40_000);
         match self.nodes[target]
             .speaker
@@ -250,6 +319,9 @@ impl Net {
         let Some(&far) = self.pipes.get(&near) else {
             return;
         };
+        if self.silent.contains(&(near.0, far.0)) {
+            return;
+        }
         loop {
             let mut taken = Vec::new();
             self.nodes[near.0.0]
@@ -274,6 +346,9 @@ impl Net {
         let Some(far) = self.pipes.remove(&near) else {
             return;
         };
+        if self.silent.contains(&(near.0, far.0)) {
+            return;
+        }
         self.deliver(far, &last);
         if self.pipes.remove(&far).is_some() {
             self.nodes[far.0.0]

@@ -52,7 +52,7 @@ pub(super) fn block(host: u8) -> Prefix {
     format!("10.244.{host}.0/24").parse().unwrap()
 }
 
-fn block6(host: u8) -> Prefix {
+pub(super) fn block6(host: u8) -> Prefix {
     format!("fd00:244:{host}::/64").parse().unwrap()
 }
 

@@ -11,14 +11,14 @@ use super::network::{
 };
 use crate::{Net, NodeId};
 
-fn up(net: &Net, id: NodeId) -> usize {
+pub(super) fn up(net: &Net, id: NodeId) -> usize {
     net.speaker(id)
         .peers()
         .filter(|peer| peer.link().is_some())
         .count()
 }
 
-fn since(net: &Net, id: NodeId, address: IpAddr) -> Option<std::time::Instant> {
+pub(super) fn since(net: &Net, id: NodeId, address: IpAddr) -> Option<std::time::Instant> {
     let peer = net
         .speaker(id)
         .peers()
@@ -189,4 +189,23 @@ fn a_restarted_reflector_is_found_again() {
     assert!(net.run_until(MINUTE * 3, |net| !has(net, ids[0], block(2))));
     let second = reflector(&mut net, 250);
     assert!(net.run_until(MINUTE * 3, |net| whole(net, &ids) && up(net, second) == 2));
+}
+
+#[test]
+fn a_dynamic_peer_that_is_disabled_stays_away_until_enabled() {
+    let (mut net, rr, ids) = cluster(65_536, 2);
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    let peer = net.speaker(rr).find_peer("10.0.0.1").unwrap();
+    net.ask(rr, |speaker, now| {
+        speaker.disable_peer(now, peer, "misbehaves")
+    })
+    .unwrap();
+    net.run_for(MINUTE * 5);
+    assert_eq!((up(&net, ids[0]), up(&net, ids[1])), (0, 1));
+    let peer = net.speaker(rr).find_peer("10.0.0.1").unwrap();
+    let shown = net.speaker(rr).peer(peer).unwrap();
+    assert_eq!(shown.disabled_reason(), Some("misbehaves"));
+    net.ask(rr, |speaker, now| speaker.enable_peer(now, peer))
+        .unwrap();
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
 }
