@@ -169,6 +169,7 @@ impl Speaker {
         if let Some(kernel) = &mut self.kernel {
             self.rib.consumer_remove(kernel.consumer);
             kernel.fib.handle(now, FibInput::RemoveAll);
+            self.restart = Restart::new(Families::EMPTY);
         }
     }
 
@@ -176,6 +177,8 @@ impl Speaker {
     pub(crate) fn leave_kernel(&mut self) {
         if let Some(kernel) = self.kernel.take() {
             self.rib.consumer_remove(kernel.consumer);
+            // Nothing is left that could sweep, so nothing may wait for it.
+            self.restart = Restart::new(Families::EMPTY);
         }
     }
 
@@ -189,7 +192,11 @@ impl Speaker {
                 return false;
             }
             let peers: Vec<_> = self.peers.iter().collect();
-            for (family, because) in self.restart.due(now, &peers) {
+            let ranges = self.config.dynamic.iter();
+            let unknown = ranges.fold(Families::EMPTY, |all, range| {
+                all | range.template().families
+            });
+            for (family, because) in self.restart.due(now, &peers, unknown) {
                 kernel.fib.handle(now, FibInput::Sweep(family));
                 self.events.push(Event::Swept { family, because });
             }

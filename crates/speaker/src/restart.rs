@@ -1,8 +1,9 @@
 //! When the routes that a former run left in the kernel may be swept.
 //!
 //! While no peer was ever up nothing is swept. A family is swept when every enabled configured
-//! peer has sent its whole table since our start, or at a deadline counted from the first session
-//! that came up. A peer that sends no End-of-RIB (RFC 4724 section 2) counts as done when it has
+//! peer, and every other one that is up, has sent its whole table since our start, or at a deadline
+//! counted from the first session that came up; at that deadline, too, where peers may come from a
+//! dynamic range, for who has not come yet is not known. A peer that sends no End-of-RIB (RFC 4724 section 2) counts as done when it has
 //! been up for a while and silent.
 
 use std::time::{Duration, Instant};
@@ -66,8 +67,14 @@ impl Restart {
         self.next_deadline().is_some_and(|at| at <= now)
     }
 
-    /// The families to sweep now, each with the reason; each is given once.
-    pub(crate) fn due(&mut self, now: Instant, peers: &[&Peer]) -> Vec<(Family, &'static str)> {
+    /// The families to sweep now, each with the reason; each is given once. `unknown`: families of
+    /// which peers may still come that are not in the configuration.
+    pub(crate) fn due(
+        &mut self,
+        now: Instant,
+        peers: &[&Peer],
+        unknown: Families,
+    ) -> Vec<(Family, &'static str)> {
         let Some(first_up) = self.first_up else {
             return Vec::new();
         };
@@ -75,11 +82,8 @@ impl Restart {
         let late = now.duration_since(first_up) >= DEADLINE;
         let mut due = Vec::new();
         for family in self.pending.iter() {
-            if peers
-                .iter()
-                .filter(|peer| awaited(peer, family))
-                .all(|peer| done(peer, family, now))
-            {
+            let mut awaited = peers.iter().filter(|peer| awaited(peer, family));
+            if !unknown.contains(family) && awaited.all(|peer| done(peer, family, now)) {
                 due.push((family, "every configured peer has sent its table"));
             } else if late {
                 due.push((
@@ -95,9 +99,10 @@ impl Restart {
     }
 }
 
-/// Whether a peer's table is waited for: enabled, of the file, and of this family.
+/// Whether a peer's table is waited for: enabled, of this family, and of the file or up.
 fn awaited(peer: &Peer, family: Family) -> bool {
-    peer.source == PeerSource::File && peer.wanted() && peer.config.families.contains(family)
+    let expected = peer.source == PeerSource::File || peer.link().is_some();
+    expected && peer.wanted() && peer.config.families.contains(family)
 }
 
 fn done(peer: &Peer, family: Family, now: Instant) -> bool {

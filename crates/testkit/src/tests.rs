@@ -1,6 +1,7 @@
-//! Whole speakers in a network of their own, and the rules of the house.
+//! Speakers that find each other, exchange routes and fill kernels, and the rules of the house.
 
 mod house;
 mod network;
 mod peers;
+mod restart;
 mod watch;
