@@ -41,6 +41,21 @@ impl KernelSide {
         !self.dumped || self.fib.local_addresses().any(|own| own.local == address)
     }
 
+    /// Whether the interface that holds `local` can send; true of an address it does not know.
+    pub(crate) fn has_usable_link(&self, local: IpAddr) -> bool {
+        self.fib.link_of(local).is_none_or(fib::Link::usable)
+    }
+
+    fn holds_address(&self, link: u32) -> bool {
+        self.fib.local_addresses().any(|own| own.link == link)
+    }
+
+    /// Whether `remote` is reached directly, on the subnet of the address `local`.
+    pub(crate) fn is_on_link(&self, local: IpAddr, remote: IpAddr) -> bool {
+        let mut own = self.fib.local_addresses().filter(|own| own.local == local);
+        own.any(|own| own.subnet.is_some_and(|subnet| subnet.contains(&remote)))
+    }
+
     /// All addresses of this node.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         self.fib.local_addresses().map(|own| own.local).collect()
@@ -145,10 +160,15 @@ impl Speaker {
         let Some(kernel) = &mut self.kernel else {
             return;
         };
-        let addresses = matches!(
-            event,
-            KernelEvent::Address { .. } | KernelEvent::Dump(_) | KernelEvent::LinkGone(_)
-        );
+        let addresses = match &event {
+            KernelEvent::Address { .. } | KernelEvent::Dump(_) | KernelEvent::LinkGone(_) => true,
+            // The links of Pods come and go all the time and hold none of our addresses.
+            KernelEvent::Link(link) => kernel.holds_address(link.index),
+            KernelEvent::Route(_)
+            | KernelEvent::Results(_)
+            | KernelEvent::Overrun
+            | KernelEvent::Failed(_) => false,
+        };
         kernel.dumped |= matches!(event, KernelEvent::Dump(_));
         if let KernelEvent::Failed(text) = &event {
             self.events.push(Event::Kernel { text: text.clone() });

@@ -51,6 +51,8 @@ pub struct Link {
     /// When the last UPDATE with routes came.
     pub last_update: Instant,
     pub(crate) own_next_hops: OwnNextHops,
+    /// The kernel listed our end's address when the session came up.
+    pub(crate) listed: bool,
 }
 
 /// Counters of one peer over all its sessions.

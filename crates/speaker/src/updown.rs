@@ -32,6 +32,10 @@ impl Speaker {
         };
         self.rib.source_up(id, source);
         self.rib.join(id, export, identity);
+        let listed = self
+            .kernel
+            .as_ref()
+            .is_some_and(|kernel| kernel.has_address(negotiated.local.ip().to_canonical()));
         let decode = DecodeContext {
             internal: negotiated.internal,
             four_octet_as: negotiated.four_octet_as,
@@ -67,6 +71,7 @@ impl Speaker {
                 since: now,
                 last_update: now,
                 own_next_hops: hops,
+                listed,
             });
         }
     }
@@ -194,30 +199,28 @@ impl Speaker {
             let Some(link) = peer.link.as_ref() else {
                 continue;
             };
-            let local = link.negotiated.local.ip().to_canonical();
-            let gone = self
-                .kernel
-                .as_ref()
-                .is_some_and(|kernel| !kernel.has_address(local));
             let side = link.negotiated.side;
-            let input = if gone {
-                Input::Closed {
-                    side,
-                    cause: CloseCause::AddressGone,
-                }
+            if let Some(cause) = self.lost_ground(peer, link) {
+                self.close(id, side);
+                self.tell(now, id, Input::Closed { side, cause });
             } else if self.next_hops_moved(peer, link) {
                 let text = "the next hop of this speaker changed";
-                Input::Reset {
-                    notification: Notification::cease(CeaseSubcode::OtherConfigChange, text),
-                }
-            } else {
-                continue;
-            };
-            if gone {
-                self.close(id, side);
+                let notification = Notification::cease(CeaseSubcode::OtherConfigChange, text);
+                self.tell(now, id, Input::Reset { notification });
             }
-            self.tell(now, id, input);
         }
+    }
+
+    /// Why a session cannot go on from the address that it runs from. An address that the kernel
+    /// never listed, such as one of a whole local subnet, cannot be missed.
+    fn lost_ground(&self, peer: &Peer, link: &Link) -> Option<CloseCause> {
+        let kernel = self.kernel.as_ref()?;
+        let local = link.negotiated.local.ip().to_canonical();
+        if link.listed && !kernel.has_address(local) {
+            return Some(CloseCause::AddressGone);
+        }
+        (kernel.is_on_link(local, peer.config.address) && !kernel.has_usable_link(local))
+            .then_some(CloseCause::LinkDown)
     }
 
     /// Whether a next hop given on this session is no longer ours, or one that was missing is
@@ -235,19 +238,37 @@ impl Speaker {
                 .as_ref()
                 .is_some_and(|kernel| kernel.has_address(held)),
         };
-        moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4))
-            || moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6))
+        link.negotiated.families.iter().any(|family| match family {
+            Family::Ipv4Unicast => moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4)),
+            Family::Ipv6Unicast => moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6)),
+        })
     }
 
-    /// A peer for a connection from a dynamic range, if one covers the address.
+    /// Counts a connection from an address that no peer has, and tells of it now and then.
+    pub(crate) fn note_stranger(&mut self, now: Instant, address: IpAddr) {
+        self.admission.refused_total += 1;
+        let beyond = self.config.range_of(address).map(|range| range.limit);
+        let event = match beyond {
+            Some(limit) => {
+                let count = self.admission.limit_lines.hit(now);
+                count.map(|_| Event::DynamicLimit { address, limit })
+            }
+            None => {
+                let count = self.admission.unknown_lines.hit(now);
+                count.map(|count| Event::UnknownPeer { address, count })
+            }
+        };
+        if let Some(event) = event {
+            self.events.push(event);
+        }
+    }
+
+    /// A peer for a connection from a dynamic range, if one covers the address and has room.
     pub(crate) fn admit_dynamic(&mut self, now: Instant, address: IpAddr) -> Option<PeerId> {
         let found = self.config.range_of(address)?;
         let (range, limit) = (found.prefix, found.limit);
         let taken = self.admission.dynamic.get(&range).copied().unwrap_or(0);
         if taken >= limit {
-            if self.admission.unknown_lines.hit(now).is_some() {
-                self.events.push(Event::DynamicLimit { address, limit });
-            }
             return None;
         }
         let peer = found.peer_for(address);
