@@ -16,9 +16,21 @@ pub(crate) struct Conn {
     pub(crate) side: Side,
     /// Octets of a frame not yet whole; empty while the peer is quiet, so an idle one holds nothing.
     pub(crate) partial: Vec<u8>,
-    /// OPEN, KEEPALIVE, NOTIFICATION, ROUTE-REFRESH: whole messages. Bounded because the session
-    /// sends a handful and stops at hold time.
+    /// OPEN, KEEPALIVE, NOTIFICATION, ROUTE-REFRESH: whole messages, no two of them equal, which
+    /// is what bounds them when the peer never reads.
     pub(crate) control: VecDeque<Bytes>,
+}
+
+impl Conn {
+    /// Queues a message; false if the same one waits already, for saying it twice at once tells
+    /// the peer nothing.
+    pub(crate) fn say(&mut self, message: Bytes) -> bool {
+        let news = !self.control.contains(&message);
+        if news {
+            self.control.push_back(message);
+        }
+        news
+    }
 }
 
 /// All connections.

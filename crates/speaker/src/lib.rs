@@ -95,6 +95,9 @@ struct AdmissionState {
     /// Peers of each dynamic range.
     dynamic: HashMap<Prefix, u32>,
     unknown_lines: Limiter,
+    limit_lines: Limiter,
+    /// Of connections of all dynamic peers, whose records do not outlive them.
+    dynamic_lines: Limiter,
     refused_total: u64,
 }
 

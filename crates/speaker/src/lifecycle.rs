@@ -137,13 +137,10 @@ impl Speaker {
             fault_lines: Limiter::default(),
             refusal_lines: Limiter::default(),
             revision: 0,
-            disabled: None,
+            disabled,
             forced_on: false,
         });
         self.touch(id);
-        if self.clock.running {
-            self.enable_if_wanted(now, id);
-        }
         id
     }
 

@@ -13,6 +13,7 @@ use wire::{CeaseSubcode, Notification};
 use crate::Speaker;
 use crate::effect::{Admission, ConnId, Dial, Effect};
 use crate::event::Event;
+use crate::peer::PeerSource;
 
 impl Speaker {
     /// A connection asked for by `Effect::Dial` is open.
@@ -70,10 +71,7 @@ impl Speaker {
             .by_address(address)
             .or_else(|| self.admit_dynamic(now, address))
         else {
-            self.admission.refused_total += 1;
-            if let Some(count) = self.admission.unknown_lines.hit(now) {
-                self.events.push(Event::UnknownPeer { address, count });
-            }
+            self.note_stranger(now, address);
             let refusal = Notification::cease(CeaseSubcode::ConnectionRejected, "");
             return Admission::Refused(Some(refusal.encode()));
         };
@@ -158,8 +156,9 @@ impl Speaker {
         let Some(conn) = self.peers.get(id).and_then(|peer| peer.conn(side)) else {
             return;
         };
-        if let Some(known) = self.conns.get_mut(conn) {
-            known.control.push_back(bytes);
+        if let Some(known) = self.conns.get_mut(conn)
+            && known.say(bytes)
+        {
             self.effects.push_back(Effect::Writable(conn));
         }
     }
@@ -193,10 +192,17 @@ impl Speaker {
     }
 
     fn attempt_failed(&mut self, now: Instant, id: PeerId, error: LastError) {
-        let Some(peer) = self.peers.get_mut(id) else {
+        let Speaker {
+            peers, admission, ..
+        } = self;
+        let Some(peer) = peers.get_mut(id) else {
             return;
         };
-        if let Some(count) = peer.attempt_lines.hit(now) {
+        let lines = match peer.source {
+            PeerSource::Dynamic { .. } => &mut admission.dynamic_lines,
+            PeerSource::File | PeerSource::Api => &mut peer.attempt_lines,
+        };
+        if let Some(count) = lines.hit(now) {
             self.events.push(Event::AttemptFailed {
                 peer: peer.config.name.clone(),
                 address: peer.config.address,

@@ -283,7 +283,9 @@ impl Speaker {
         let PeerSource::Dynamic { .. } = peer.source else {
             return;
         };
-        if peer.adopted && peer.incoming.is_none() && peer.link.is_none() {
+        // One that an operator holds down is kept: as a new peer it would be let in again.
+        let held = peer.disabled.is_some();
+        if peer.adopted && !held && peer.incoming.is_none() && peer.link.is_none() {
             self.drop_peer(id);
         }
     }

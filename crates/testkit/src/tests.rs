@@ -1,5 +1,6 @@
 //! Speakers that find each other, exchange routes and fill kernels, and the rules of the house.
 
+mod flood;
 mod host;
 mod house;
 mod network;

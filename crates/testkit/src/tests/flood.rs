@@ -1,0 +1,168 @@
+//! Peers that connect too often, never read, or fall silent, and what others notice of it: nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::Role;
+use session::DownReason;
+use speaker::{Admission, ApiRoute, CloseCause, Event};
+use wire::{Asn, CeaseSubcode, Prefix};
+
+use super::network::{
+    MINUTE, TO_REFLECTOR, addresses, block, cluster, config, has, node, reflector, whole,
+};
+use super::peers::{since, up};
+use crate::{Net, NodeId};
+
+fn from(host: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], 50_000))
+}
+
+fn down_reasons(net: &Net, id: NodeId) -> Vec<DownReason> {
+    let down = net.events(id).iter().filter_map(|event| match event {
+        Event::SessionDown { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    down.collect()
+}
+
+#[test]
+fn connections_that_come_and_go_fill_no_log() {
+    let mut net = Net::new(65_536);
+    let rr = reflector(&mut net, 250);
+    let local = SocketAddr::from(([10, 0, 0, 250], 179));
+    for attempt in 0..1000 {
+        net.ask(rr, |speaker, now| {
+            let remote = from((attempt % 5) as u8 + 1);
+            match speaker.on_accepted(now, local, remote) {
+                Admission::Accepted { conn, .. } => speaker.on_closed(now, conn, CloseCause::Eof),
+                Admission::Refused(_) => panic!("the range holds it"),
+            }
+        });
+        net.run_for(Duration::from_millis(10));
+    }
+    assert_eq!(net.speaker(rr).peers().count(), 0);
+    let lines = net.events(rr).len();
+    assert!(
+        (1..20).contains(&lines),
+        "{lines} lines of 1000 connections"
+    );
+}
+
+#[test]
+fn who_is_beyond_the_limit_is_not_called_unknown() {
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, limit: 1}\n";
+    let mut net = Net::new(65_536);
+    let rr = net.add(config(Role::Reflector, text), &addresses(250));
+    node(&mut net, 1, TO_REFLECTOR);
+    node(&mut net, 2, TO_REFLECTOR);
+    net.run_for(MINUTE * 5);
+    assert!(net.speaker(rr).refused_connections() > 10);
+    let unknown = |event: &&Event| matches!(event, Event::UnknownPeer { .. });
+    assert_eq!(net.events(rr).iter().filter(unknown).count(), 0);
+}
+
+#[test]
+fn who_never_reads_piles_up_nothing() {
+    let mut net = Net::new(65_536);
+    let rr = reflector(&mut net, 250);
+    let local = SocketAddr::from(([10, 0, 0, 250], 179));
+    let conn = net.ask(rr, |speaker, now| {
+        match speaker.on_accepted(now, local, from(1)) {
+            Admission::Accepted { conn, .. } => conn,
+            Admission::Refused(_) => panic!("the range holds it"),
+        }
+    });
+    let open = wire::Open::new(Asn(64512), 3, [10, 0, 0, 1].into(), Vec::new());
+    let say = |net: &mut Net, octets: &Bytes| {
+        net.ask(rr, |speaker, now| speaker.on_bytes(now, conn, octets));
+        net.run_for(Duration::from_secs(1));
+    };
+    say(&mut net, &open.encode());
+    for _ in 0..3600 {
+        say(&mut net, &wire::keepalive());
+    }
+    assert_eq!(up(&net, rr), 1, "it keeps its side of the bargain");
+    let mut waiting = Vec::new();
+    net.ask(rr, |speaker, now| {
+        speaker.fill(now, conn, &mut waiting, 1 << 20)
+    });
+    let octets: usize = waiting.iter().map(Bytes::len).sum();
+    assert!(
+        octets < 4096,
+        "{octets} octets wait for a peer that never reads"
+    );
+}
+
+#[test]
+fn a_silent_peer_is_given_up_after_the_hold_time() {
+    let (mut net, rr, ids) = cluster(65_536, 3);
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    let others = since(&net, ids[0], IpAddr::from([10, 0, 0, 250]));
+    for (from, to) in [(ids[2], rr), (rr, ids[2])] {
+        net.silence(from, to);
+    }
+    let at = net.elapsed();
+    assert!(net.run_until(MINUTE * 2, |net| !has(net, ids[0], block(3))));
+    let took = net.elapsed() - at;
+    assert!((60..=90).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(down_reasons(&net, rr), [DownReason::HoldTimerExpired]);
+    net.run_for(Duration::from_secs(90) - took);
+    assert_eq!(down_reasons(&net, ids[2]), [DownReason::HoldTimerExpired]);
+    assert_eq!(since(&net, ids[0], IpAddr::from([10, 0, 0, 250])), others);
+    for (from, to) in [(ids[2], rr), (rr, ids[2])] {
+        net.hear(from, to);
+    }
+    assert!(
+        net.run_until(Duration::from_secs(10), |net| whole(net, &ids)),
+        "it is back within 10 s"
+    );
+}
+
+fn announce(net: &mut Net, id: NodeId, index: u32) {
+    let octets = (0x6440_0000 | index).to_be_bytes();
+    let prefix: Prefix = format!("{}.{}.{}.{}/32", octets[0], octets[1], octets[2], octets[3])
+        .parse()
+        .unwrap();
+    let mut attrs = wire::AttrBuilder::new();
+    attrs
+        .set_origin(wire::Origin::Igp)
+        .set_as_path(&[])
+        .set_med(index);
+    let route = ApiRoute {
+        owner: "test".into(),
+        next_hop: None,
+        attrs: attrs.finish(),
+    };
+    net.ask(id, |speaker, _| speaker.announce(prefix, route))
+        .unwrap();
+}
+
+#[test]
+fn who_falls_off_the_log_is_reset_and_nobody_else_notices() {
+    let mut net = Net::new(65_536);
+    let text = "limits: {export-log: 1MiB}\nas: 64512\npeers:\n  - {address: 10.0.0.2, as: internal}\n  - {address: 10.0.0.3, as: internal}\n";
+    let one = net.add(config(Role::Node, text), &addresses(1));
+    let to_one = "  - {address: 10.0.0.1, as: internal, hold-time: 0}\n";
+    let (deaf, reads) = (node(&mut net, 2, to_one), node(&mut net, 3, to_one));
+    assert!(net.run_until(MINUTE, |net| up(net, one) == 2 && has(net, one, block(3))));
+    net.run_for(Duration::from_secs(1));
+    let before = since(&net, one, IpAddr::from([10, 0, 0, 3]));
+    net.silence(one, deaf);
+    for index in 0..40_000 {
+        announce(&mut net, one, index);
+        if index % 500 == 0 {
+            net.run_for(Duration::from_millis(10));
+        }
+    }
+    net.run_for(Duration::from_secs(5));
+    let reasons = down_reasons(&net, one);
+    let [DownReason::NotificationSent(sent)] = &reasons[..] else {
+        panic!("{reasons:?}")
+    };
+    assert_eq!(sent.cease_subcode(), Some(CeaseSubcode::OutOfResources));
+    assert_eq!(since(&net, one, IpAddr::from([10, 0, 0, 3])), before);
+    assert!(net.speaker(reads).rib().stats().destinations >= 40_000);
+    net.hear(one, deaf);
+}
