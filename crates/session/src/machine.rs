@@ -221,9 +221,17 @@ impl Session {
     }
 
     /// Takes other settings. A session that is up keeps what it negotiated, and a timer that runs keeps its end: the
-    /// next attempt and the next OPEN follow them.
-    pub fn reconfigure(&mut self, settings: Settings) {
+    /// next attempt and the next OPEN follow them. One that is no longer passive connects at once.
+    pub fn reconfigure(&mut self, now: Instant, settings: Settings) {
+        if (settings.idle_hold, settings.idle_hold_max)
+            != (self.settings.idle_hold, self.settings.idle_hold_max)
+        {
+            self.back_off = BackOff::new(settings.idle_hold, settings.idle_hold_max);
+        }
         self.settings = settings;
+        if let Phase::Opening(opening) = &mut self.phase {
+            opening.turn(now, self.settings.passive);
+        }
     }
 
     /// The owner has sent `count` UPDATEs. They count as keepalives too (RFC 4271 4.4, 8.2.2 event 27).

@@ -111,12 +111,30 @@ impl Speaker {
         config: config::Peer,
         source: PeerSource,
     ) -> PeerId {
+        let id = self.place_peer(config, source, None);
+        self.enable_if_wanted(now, id);
+        id
+    }
+
+    /// Makes the record of a peer, whose session is Idle; `disabled`: why an operator holds it down.
+    pub(crate) fn place_peer(
+        &mut self,
+        config: config::Peer,
+        source: PeerSource,
+        disabled: Option<String>,
+    ) -> PeerId {
         let id = self.peers.reserve();
         let session = Session::new(self.session_settings(&config, id));
         if let PeerSource::Dynamic { range } = source {
             *self.admission.dynamic.entry(range).or_default() += 1;
         }
-        if source != PeerSource::File || self.clock.running {
+        // Who comes and goes by itself is told of by its sessions, not with every connection.
+        let told = match source {
+            PeerSource::File => self.clock.running,
+            PeerSource::Api => true,
+            PeerSource::Dynamic { .. } => false,
+        };
+        if told {
             self.events.push(Event::PeerAdded {
                 peer: config.name.clone(),
             });
@@ -164,8 +182,9 @@ impl Speaker {
         }
     }
 
+    /// Lets a session begin if the speaker runs and the peer is not held down.
     pub(crate) fn enable_if_wanted(&mut self, now: Instant, id: PeerId) {
-        if self.peers.get(id).is_some_and(Peer::wanted) {
+        if self.clock.running && self.peers.get(id).is_some_and(Peer::wanted) {
             self.tell(now, id, Input::Enable);
         }
     }
@@ -202,9 +221,11 @@ impl Speaker {
             *count = count.saturating_sub(1);
         }
         self.watches.peer_removed(&peer);
-        self.events.push(Event::PeerRemoved {
-            peer: peer.config.name,
-        });
+        if !matches!(peer.source, PeerSource::Dynamic { .. }) {
+            self.events.push(Event::PeerRemoved {
+                peer: peer.config.name,
+            });
+        }
     }
 
     /// Finds a peer by name or address.
@@ -286,7 +307,8 @@ impl Speaker {
         peer.disabled = None;
         peer.forced_on = true;
         self.touch(id);
-        self.tell(now, id, Input::Enable);
+        // A dynamic peer that was only kept to be held down goes; it is made anew when it connects.
+        self.enable_if_wanted(now, id);
         Ok(())
     }
 

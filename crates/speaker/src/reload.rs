@@ -12,7 +12,7 @@ use rib::PeerId;
 use wire::{CeaseSubcode, Prefix};
 
 use crate::event::Event;
-use crate::peer::PeerSource;
+use crate::peer::{Peer, PeerSource};
 use crate::{ResetKind, Speaker};
 
 /// What a reload did.
@@ -41,7 +41,8 @@ impl Speaker {
             return outcome;
         }
         let old = std::mem::replace(&mut self.config, new);
-        self.reload_guards();
+        self.keep_until_restart(&old);
+        self.reload_guards(now);
         self.reload_blocks(&old);
         for change in &changes {
             match change.subject {
@@ -50,19 +51,69 @@ impl Speaker {
                 Subject::Range(prefix) => self.reload_range(now, prefix, change.label),
             }
         }
+        self.yield_names();
         self.events.push(Event::Reloaded {
             changes: outcome.done.clone(),
         });
         outcome
     }
 
-    fn reload_guards(&mut self) {
+    /// What only a restart changes stays as it was, so that the configuration shown is the one in
+    /// effect and each further reload says again what waits.
+    fn keep_until_restart(&mut self, old: &Config) {
+        let config = &mut self.config;
+        config.name.clone_from(&old.name);
+        config.router_id = old.router_id;
+        config.cluster_id = old.cluster_id;
+        config.listen.clone_from(&old.listen);
+        config.kernel.clone_from(&old.kernel);
+        config.multipath_relax = old.multipath_relax;
+        config.api.clone_from(&old.api);
+        config.log.clone_from(&old.log);
+        config.limits.clone_from(&old.limits);
+    }
+
+    /// Guards bind every import. Peers of the file and of ranges are in the difference of the two
+    /// models with what that costs; those of the API are in neither, so they are asked here.
+    fn reload_guards(&mut self, now: Instant) {
         let guards = self.config.guards();
-        if guards != *self.guards {
-            self.guards = Arc::new(guards);
-            for peer in self.peers.iter_mut() {
-                peer.set_guards(&self.guards);
-            }
+        if guards == *self.guards {
+            return;
+        }
+        self.guards = Arc::new(guards);
+        for peer in self.peers.iter_mut() {
+            peer.set_guards(&self.guards);
+        }
+        let of_api = |peer: &&Peer| peer.source == PeerSource::Api && peer.link.is_some();
+        let asked: Vec<PeerId> = self.peers.iter().filter(of_api).map(Peer::id).collect();
+        for id in asked {
+            self.judge_again(now, id);
+        }
+    }
+
+    /// The routes of a peer pass policy again.
+    fn judge_again(&mut self, now: Instant, id: PeerId) {
+        if self.request_refresh(now, id).is_err() {
+            // A peer that cannot be asked for its routes sends them again when it comes back.
+            let _ = self.reset_peer(now, id, ResetKind::Hard);
+        }
+    }
+
+    /// A name that the file gives to a peer names no other: one of the API that had it goes by its
+    /// address from now on.
+    fn yield_names(&mut self) {
+        let file = &self.config.peers;
+        let taken = |peer: &&mut Peer| {
+            let name = &peer.config.name;
+            peer.source == PeerSource::Api && file.iter().any(|other| other.name == *name)
+        };
+        let mut renamed = Vec::new();
+        for peer in self.peers.iter_mut().filter(taken) {
+            peer.config.name = peer.config.address.to_string();
+            renamed.push(peer.id);
+        }
+        for id in renamed {
+            self.touch(id);
         }
     }
 
@@ -131,24 +182,18 @@ impl Speaker {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        if peer.source == PeerSource::Api && label == Label::PeerAdded && peer.config != new {
-            // The file now defines a peer that the API added first, with other settings.
-            self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
-            self.insert_peer(now, new, source);
-            return;
+        if label == Label::PeerAdded && peer.config != new {
+            // The file now defines a peer that the API added, or that came from a range.
+            return self.replace_peer(now, id, new, source);
         }
         match label {
-            Label::SessionReset => {
-                self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
-                self.insert_peer(now, new, source);
-            }
+            Label::SessionReset => return self.replace_peer(now, id, new, source),
             Label::SoftRefresh => {
                 peer.source = source;
                 peer.config = new;
                 peer.set_guards(&self.guards);
-                if peer.link.is_some() && self.request_refresh(now, id).is_err() {
-                    // A peer that cannot be asked for its routes sends them again when it comes back.
-                    let _ = self.reset_peer(now, id, ResetKind::Hard);
+                if peer.link.is_some() {
+                    self.judge_again(now, id);
                 }
             }
             Label::Live | Label::PeerAdded | Label::PeerRemoved | Label::Restart => {
@@ -158,6 +203,14 @@ impl Speaker {
         }
         self.reconfigure(now, id);
         self.touch(id);
+    }
+
+    /// A peer begins anew with other settings. What an operator disabled stays down.
+    fn replace_peer(&mut self, now: Instant, id: PeerId, new: config::Peer, source: PeerSource) {
+        let disabled = self.peers.get(id).and_then(|peer| peer.disabled.clone());
+        self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
+        let id = self.place_peer(new, source, disabled);
+        self.enable_if_wanted(now, id);
     }
 
     /// Timers and the direction of connecting follow the new settings from the next attempt on.
@@ -170,8 +223,9 @@ impl Speaker {
             return;
         };
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.session.reconfigure(settings);
+            peer.session.reconfigure(now, settings);
         }
+        self.arm(id);
         self.enable_if_wanted(now, id);
     }
 }

@@ -5,5 +5,6 @@ mod host;
 mod house;
 mod network;
 mod peers;
+mod reload;
 mod restart;
 mod watch;

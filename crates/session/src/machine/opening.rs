@@ -61,6 +61,17 @@ impl Opening {
         }
     }
 
+    /// Starts or ends our own attempts; one that is under way runs its course.
+    pub(super) fn turn(&mut self, now: Instant, passive: bool) {
+        match (&self.dial, passive) {
+            (Dial::Off, false) => self.dial = Dial::Waiting { until: now },
+            (Dial::Waiting { .. }, true) => self.dial = Dial::Off,
+            (Dial::Off, true)
+            | (Dial::Waiting { .. }, false)
+            | (Dial::Pending { .. } | Dial::Up(_), _) => {}
+        }
+    }
+
     /// Takes a connection out. An outgoing one leaves us waiting until `retry_at`.
     fn take(&mut self, side: Side, retry_at: Instant) -> Option<Connection> {
         match side {
@@ -465,11 +476,14 @@ impl Session {
 
     fn dial_timer(&mut self, now: Instant) {
         let next = self.retry_at(now);
+        let passive = self.settings.passive;
         let Some(opening) = self.opening_mut() else {
             return;
         };
         let incoming = opening.incoming.as_ref().map(Connection::state);
         match opening.dial {
+            // It has become passive since the last attempt.
+            Dial::Waiting { .. } if passive => opening.dial = Dial::Off,
             Dial::Waiting { until } if until <= now => {
                 // While the peer's connection is about to be Established, ours would only collide with it.
                 if incoming == Some(State::OpenConfirm) {
