@@ -88,7 +88,7 @@ pub struct ListPlace(u32);
 pub type RowSink<'s> = dyn FnMut(&PathView<'_>) + 's;
 
 impl Rib {
-    /// Gives a page of a listing: about `limit` rows, all paths of a destination together. `None`: it was the last page.
+    /// Gives a page of a listing: about `limit` rows, at least one, all paths of a destination together. `None`: it was the last page.
     /// A page may have fewer rows than asked for, or none, and still not be the last: work per call is bounded.
     pub fn list(
         &self,
@@ -98,7 +98,10 @@ impl Rib {
         sink: &mut RowSink<'_>,
     ) -> Option<ListPlace> {
         match query.prefix {
-            PrefixFilter::Any | PrefixFilter::Longer(_) => self.scan(query, from, limit, sink),
+            PrefixFilter::Any | PrefixFilter::Longer(_) => {
+                // A page without room would be followed by itself for ever.
+                self.scan(query, from, limit.max(1), sink)
+            }
             PrefixFilter::Exact(prefix) => {
                 self.list_one(query, &prefix, sink);
                 None

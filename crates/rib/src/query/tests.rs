@@ -38,6 +38,22 @@ fn nested() -> Bench {
 }
 
 #[test]
+fn a_page_always_goes_on() {
+    let bench = nested();
+    let query = Query {
+        listing: Listing::Best,
+        family: None,
+        prefix: PrefixFilter::Any,
+    };
+    let (mut place, mut rows) = (Some(ListPlace::default()), 0);
+    for _ in 0..10 {
+        let Some(from) = place else { break };
+        place = bench.rib.list(&query, from, 0, &mut |_| rows += 1);
+    }
+    assert_eq!((place, rows), (None, 7));
+}
+
+#[test]
 fn prefixes_are_found_exactly_inside_around_and_by_longest_match() {
     let bench = nested();
     let best = |filter| {
