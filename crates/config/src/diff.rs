@@ -4,6 +4,7 @@
 //! beforehand and touches no session whose own settings did not change. Peers added by the API are in
 //! neither model and so in no change.
 
+mod label;
 mod peer;
 
 use std::fmt;
@@ -12,24 +13,8 @@ use std::net::IpAddr;
 use wire::Prefix;
 
 use crate::model::{Config, DynamicRange, Peer};
+pub use label::Label;
 use peer::Effects;
-
-/// What a change costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Label {
-    /// Takes effect at once; nobody notices.
-    Live,
-    /// The session stays; the peer is asked for its routes again (RFC 2918), which are judged anew.
-    SoftRefresh,
-    /// The session goes down and, unless disabled, comes up again.
-    SessionReset,
-    /// A peer or range is new.
-    PeerAdded,
-    /// A peer or range is gone; its sessions end.
-    PeerRemoved,
-    /// Takes effect when the process starts again; until then the old value holds.
-    Restart,
-}
 
 /// What a change is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 //! Owns the types; never reads text (that is `raw` and `resolve`) and never decides what a change
 //! does (that is `diff`).
 
+mod group;
 mod peer;
 mod settings;
 
@@ -13,10 +14,9 @@ use std::sync::Arc;
 use policy::{Guards, PrefixSet};
 use wire::{Asn, Prefix};
 
+pub(crate) use group::{Fields, Group, Groups, Slot};
 pub use peer::{DynamicRange, HoldTime, NextHopRule, Peer, RemoteAs};
 pub use settings::{Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN};
-
-use crate::resolve::Group;
 
 /// Which program the configuration is for. Defaults differ, and a reflector has no kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ pub struct Config {
     /// Bounds on memory.
     pub limits: Limits,
     /// The groups, kept so that peers added by the API can name one.
-    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) groups: Groups,
 }
 
 impl Config {

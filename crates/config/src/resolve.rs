@@ -8,7 +8,7 @@ mod peer;
 mod process;
 mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,19 +16,11 @@ use policy::{PrefixRule, PrefixSet, is_martian};
 use wire::Prefix;
 
 use crate::fault::{ConfigFault, Faults, Location};
-use crate::model::{Config, DynamicRange, Listen, Peer, Role};
+use crate::model::{Config, DynamicRange, Fields, Group, Groups, Listen, Peer, Role, Slot};
 use crate::raw::{RawAdvertise, RawConfig, RawPeer, RawRange};
 use crate::section::Text;
-use fields::{Fields, Sets, Slot};
+use fields::Sets;
 use peer::{Context, Identity};
-
-/// Settings that peers share by naming them.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    fields: Fields,
-}
-
-type Groups = BTreeMap<String, Group>;
 
 /// Dynamic peers of a range at a time, unless `limit` says otherwise.
 const DEFAULT_RANGE_LIMIT: u32 = 5_000;

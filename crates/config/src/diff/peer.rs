@@ -5,7 +5,7 @@ use std::fmt;
 use policy::ImportMode;
 use wire::Families;
 
-use super::Label;
+use super::label::Label;
 use crate::model::{Peer, RemoteAs};
 
 /// What one key costs, the cheapest first.

@@ -1,7 +1,6 @@
-//! A peer's keys as values, before group, defaults and cross checks.
+//! Reads a peer's keys as values, before group, defaults and cross checks.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +10,13 @@ use wire::{Families, Family};
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
-use crate::model::{HoldTime, NextHopRule, RemoteAs};
+use crate::model::{Fields, HoldTime, NextHopRule, RemoteAs, Slot};
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
 use crate::suggest;
 
-/// What a key gives.
-#[derive(Clone, Debug)]
-pub(crate) enum Slot<T> {
-    /// The key is not there.
-    Absent,
-    /// It is there and wrong; the fault is noted.
-    Bad,
-    /// Its value, and where it stands.
-    Set(T, Location),
-}
+/// The prefix sets by name.
+pub(super) type Sets = BTreeMap<String, Arc<PrefixSet>>;
 
 impl<T: Clone> Slot<T> {
     pub(super) fn read(
@@ -44,71 +35,7 @@ impl<T: Clone> Slot<T> {
             None => Slot::Bad,
         }
     }
-
-    /// This one, or the other's if the key is not here.
-    fn or(&self, other: &Slot<T>) -> Slot<T> {
-        if let Slot::Absent = self {
-            other.clone()
-        } else {
-            self.clone()
-        }
-    }
-
-    pub(super) fn get(&self) -> Option<&T> {
-        match self {
-            Slot::Set(value, _) => Some(value),
-            Slot::Absent | Slot::Bad => None,
-        }
-    }
-
-    pub(super) fn value(&self) -> Option<T> {
-        self.get().cloned()
-    }
-
-    /// The value, or the default where there is none. A bad one gets it too: the configuration is
-    /// refused anyway, and the other checks can go on.
-    pub(super) fn value_or(&self, default: T) -> T {
-        self.value().unwrap_or(default)
-    }
-
-    pub(super) fn is_absent(&self) -> bool {
-        matches!(self, Slot::Absent)
-    }
-
-    /// Where it stands, or the given place.
-    pub(super) fn at<'a>(&'a self, otherwise: &'a Location) -> &'a Location {
-        match self {
-            Slot::Set(_, at) => at,
-            Slot::Absent | Slot::Bad => otherwise,
-        }
-    }
 }
-
-/// The settings that a group can share.
-#[derive(Clone, Debug)]
-pub(crate) struct Fields {
-    pub(super) remote_as: Slot<RemoteAs>,
-    pub(super) port: Slot<u16>,
-    pub(super) local_address: Slot<IpAddr>,
-    pub(super) passive: Slot<bool>,
-    pub(super) enabled: Slot<bool>,
-    pub(super) description: Slot<String>,
-    pub(super) families: Slot<Families>,
-    pub(super) hold_time: Slot<HoldTime>,
-    pub(super) keepalive: Slot<Option<NonZeroU16>>,
-    pub(super) connect_retry: Slot<Duration>,
-    pub(super) idle_hold: Slot<Duration>,
-    pub(super) idle_hold_max: Slot<Duration>,
-    pub(super) import: Slot<ImportMode>,
-    pub(super) export: Slot<ExportMode>,
-    pub(super) route_reflector_client: Slot<bool>,
-    pub(super) next_hop: Slot<NextHopRule>,
-    pub(super) next_hop_v6: Slot<Ipv6Addr>,
-    pub(super) multihop: Slot<u8>,
-}
-
-/// The prefix sets by name.
-pub(super) type Sets = BTreeMap<String, Arc<PrefixSet>>;
 
 const NEXT_HOPS: &[(&str, NextHopRule)] = &[
     ("auto", NextHopRule::Auto),
@@ -168,32 +95,6 @@ impl Fields {
             }),
             next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
-        }
-    }
-
-    /// These settings, and the group's where a key is not here.
-    pub(super) fn or(&self, group: &Fields) -> Fields {
-        Fields {
-            remote_as: self.remote_as.or(&group.remote_as),
-            port: self.port.or(&group.port),
-            local_address: self.local_address.or(&group.local_address),
-            passive: self.passive.or(&group.passive),
-            enabled: self.enabled.or(&group.enabled),
-            description: self.description.or(&group.description),
-            families: self.families.or(&group.families),
-            hold_time: self.hold_time.or(&group.hold_time),
-            keepalive: self.keepalive.or(&group.keepalive),
-            connect_retry: self.connect_retry.or(&group.connect_retry),
-            idle_hold: self.idle_hold.or(&group.idle_hold),
-            idle_hold_max: self.idle_hold_max.or(&group.idle_hold_max),
-            import: self.import.or(&group.import),
-            export: self.export.or(&group.export),
-            route_reflector_client: self
-                .route_reflector_client
-                .or(&group.route_reflector_client),
-            next_hop: self.next_hop.or(&group.next_hop),
-            next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
-            multihop: self.multihop.or(&group.multihop),
         }
     }
 }

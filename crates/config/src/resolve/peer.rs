@@ -8,10 +8,9 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Family};
 
-use super::fields::{Fields, Sets};
-use super::{Group, Groups};
+use super::fields::Sets;
 use crate::fault::{Faults, Location};
-use crate::model::{HoldTime, NextHopRule, Peer, RemoteAs, Role};
+use crate::model::{Fields, Group, Groups, HoldTime, NextHopRule, Peer, RemoteAs, Role};
 use crate::raw::RawPeer;
 use crate::suggest;
 

@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use super::fields::Slot;
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Problem};
 use crate::model::{
-    Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN, Role,
+    Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN, Role, Slot,
 };
 use crate::raw::{RawKernel, RawListen, RawProcess};
 

@@ -1,0 +1,126 @@
+//! The settings that peers share by naming a group, as far as they are given.
+//!
+//! Part of the model, because a peer that the API adds can name a group of the file. Owns what is
+//! given and what is not; never reads text and knows no defaults.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use policy::{ExportMode, ImportMode};
+use wire::Families;
+
+use super::peer::{HoldTime, NextHopRule, RemoteAs};
+use crate::fault::Location;
+
+/// The groups by name.
+pub(crate) type Groups = BTreeMap<String, Group>;
+
+/// Settings that peers share by naming them.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) fields: Fields,
+}
+
+/// What a key gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot<T> {
+    /// The key is not there.
+    Absent,
+    /// It is there and wrong; the fault is noted.
+    Bad,
+    /// Its value, and where it stands.
+    Set(T, Location),
+}
+
+impl<T: Clone> Slot<T> {
+    /// This one, or the other's if the key is not here.
+    fn or(&self, other: &Slot<T>) -> Slot<T> {
+        if let Slot::Absent = self {
+            other.clone()
+        } else {
+            self.clone()
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        match self {
+            Slot::Set(value, _) => Some(value),
+            Slot::Absent | Slot::Bad => None,
+        }
+    }
+
+    pub(crate) fn value(&self) -> Option<T> {
+        self.get().cloned()
+    }
+
+    /// The value, or the default where there is none. A bad one gets it too: the configuration is
+    /// refused anyway, and the other checks can go on.
+    pub(crate) fn value_or(&self, default: T) -> T {
+        self.value().unwrap_or(default)
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Slot::Absent)
+    }
+
+    /// Where it stands, or the given place.
+    pub(crate) fn at<'a>(&'a self, otherwise: &'a Location) -> &'a Location {
+        match self {
+            Slot::Set(_, at) => at,
+            Slot::Absent | Slot::Bad => otherwise,
+        }
+    }
+}
+
+/// The settings that a group can share.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    pub(crate) remote_as: Slot<RemoteAs>,
+    pub(crate) port: Slot<u16>,
+    pub(crate) local_address: Slot<IpAddr>,
+    pub(crate) passive: Slot<bool>,
+    pub(crate) enabled: Slot<bool>,
+    pub(crate) description: Slot<String>,
+    pub(crate) families: Slot<Families>,
+    pub(crate) hold_time: Slot<HoldTime>,
+    pub(crate) keepalive: Slot<Option<NonZeroU16>>,
+    pub(crate) connect_retry: Slot<Duration>,
+    pub(crate) idle_hold: Slot<Duration>,
+    pub(crate) idle_hold_max: Slot<Duration>,
+    pub(crate) import: Slot<ImportMode>,
+    pub(crate) export: Slot<ExportMode>,
+    pub(crate) route_reflector_client: Slot<bool>,
+    pub(crate) next_hop: Slot<NextHopRule>,
+    pub(crate) next_hop_v6: Slot<Ipv6Addr>,
+    pub(crate) multihop: Slot<u8>,
+}
+
+impl Fields {
+    /// These settings, and the group's where a key is not here.
+    pub(crate) fn or(&self, group: &Fields) -> Fields {
+        Fields {
+            remote_as: self.remote_as.or(&group.remote_as),
+            port: self.port.or(&group.port),
+            local_address: self.local_address.or(&group.local_address),
+            passive: self.passive.or(&group.passive),
+            enabled: self.enabled.or(&group.enabled),
+            description: self.description.or(&group.description),
+            families: self.families.or(&group.families),
+            hold_time: self.hold_time.or(&group.hold_time),
+            keepalive: self.keepalive.or(&group.keepalive),
+            connect_retry: self.connect_retry.or(&group.connect_retry),
+            idle_hold: self.idle_hold.or(&group.idle_hold),
+            idle_hold_max: self.idle_hold_max.or(&group.idle_hold_max),
+            import: self.import.or(&group.import),
+            export: self.export.or(&group.export),
+            route_reflector_client: self
+                .route_reflector_client
+                .or(&group.route_reflector_client),
+            next_hop: self.next_hop.or(&group.next_hop),
+            next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
+            multihop: self.multihop.or(&group.multihop),
+        }
+    }
+}
