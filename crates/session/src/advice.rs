@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 
 use wire::{Asn, CeaseSubcode, ErrorCode, Families, FaultKind, Notification};
 
-use crate::machine::State;
 use crate::reason::{DownReason, LastError};
 use crate::settings::{RemoteAs, Settings};
+use crate::state::State;
 
 /// What is probably wrong, and on which side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

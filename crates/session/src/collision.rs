@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use wire::Asn;
 
-use crate::event::Side;
+use crate::side::Side;
 
 /// The connection to keep: the one that the speaker with the higher BGP Identifier opened. Identifiers are compared as
 /// unsigned numbers; equal ones, which only external peers can have, by AS number.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::machine::State;
 use crate::negotiate::Negotiated;
+use crate::state::State;
 use crate::timer::earlier;
 
 /// A connection that is open and on which our OPEN was sent.

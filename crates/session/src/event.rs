@@ -1,6 +1,5 @@
 //! What goes into a session and what comes out of it.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -8,49 +7,8 @@ use bytes::Bytes;
 use wire::{AfiSafi, Fault, Frame, Notification};
 
 use crate::negotiate::Negotiated;
-use crate::reason::{Down, LastError};
-
-/// Who opened a connection. A session has at most one connection of each side (RFC 4271 6.8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// We did.
-    Outgoing,
-    /// The peer did.
-    Incoming,
-}
-
-impl Side {
-    /// The other side.
-    #[must_use]
-    pub fn other(self) -> Side {
-        match self {
-            Side::Outgoing => Side::Incoming,
-            Side::Incoming => Side::Outgoing,
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Side::Outgoing => "outgoing",
-            Side::Incoming => "incoming",
-        })
-    }
-}
-
-/// Why a connection ended without a message that says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CloseCause {
-    /// The peer closed it (end of file).
-    Eof,
-    /// Reading or writing failed.
-    Error(io::ErrorKind),
-    /// The local link that it ran over went down.
-    LinkDown,
-    /// The local address that it used went away.
-    AddressGone,
-}
+use crate::reason::{CloseCause, Down, LastError};
+use crate::side::Side;
 
 /// What happens to a session.
 ///

@@ -6,8 +6,9 @@
 //!
 //! RFC 4271 4.2, 6.2, 6.5-6.8, 8 and 10; RFC 2918, RFC 4760 8, RFC 5492, RFC 6286, RFC 6608, RFC 6793 4.1.
 //!
-//! Where to look: `machine` is RFC 4271 section 8, `negotiate` what two OPENs make together, `collision` section 6.8,
-//! `timer` jitter and back-off, `event` and `reason` the facts that go in and out.
+//! Where to look: `machine` is RFC 4271 section 8, `session` the value that it drives through the phases of `phase`,
+//! `negotiate` what two OPENs make together, `collision` section 6.8, `timer` jitter and back-off, `event` and `reason`
+//! the facts that go in and out.
 
 mod advice;
 mod collision;
@@ -16,14 +17,20 @@ mod counters;
 mod event;
 mod machine;
 mod negotiate;
+mod phase;
 mod reason;
+mod session;
 mod settings;
+mod side;
+mod state;
 mod timer;
 
 pub use advice::Advice;
 pub use counters::Counters;
-pub use event::{CloseCause, FrameUse, Input, Output, Side};
-pub use machine::{IdleReason, Session, State};
+pub use event::{FrameUse, Input, Output};
 pub use negotiate::Negotiated;
-pub use reason::{Direction, Down, DownReason, LastError};
+pub use reason::{CloseCause, Direction, Down, DownReason, LastError};
+pub use session::{IdleReason, Session};
 pub use settings::{RemoteAs, Settings};
+pub use side::Side;
+pub use state::State;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::{Asn, Capability, Families, Family, Fault, FaultKind, Open, Section, capability_code};
 
-use crate::event::Side;
 use crate::settings::Settings;
+use crate::side::Side;
 
 /// The terms of an Established session.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use wire::{Fault, Notification};
 
-use crate::event::CloseCause;
-use crate::machine::State;
+use crate::state::State;
 
 /// Who found the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +17,19 @@ pub enum Direction {
     Received,
     /// No NOTIFICATION: the transport failed.
     Local,
+}
+
+/// Why a connection ended without a message that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseCause {
+    /// The peer closed it (end of file).
+    Eof,
+    /// Reading or writing failed.
+    Error(io::ErrorKind),
+    /// The local link that it ran over went down.
+    LinkDown,
+    /// The local address that it used went away.
+    AddressGone,
 }
 
 /// Why a session or a connection ended.

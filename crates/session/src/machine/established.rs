@@ -7,36 +7,47 @@ use wire::{
     capability_code,
 };
 
-use super::opening::unexpected;
-use super::{Idle, Phase, Session, State};
 use crate::event::{FrameUse, Output};
-use crate::negotiate::Negotiated;
+use crate::phase::{Established, Idle, Phase, unexpected};
 use crate::reason::{Down, DownReason};
-use crate::timer::{due, earlier};
+use crate::session::Session;
+use crate::state::State;
+use crate::timer::due;
 
 /// Keepalives come at most once a second (RFC 4271 4.4).
 const KEEPALIVE_GAP: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
-pub(super) struct Established {
-    pub(super) terms: Box<Negotiated>,
-    pub(super) since: Instant,
-    pub(super) hold_at: Option<Instant>,
-    pub(super) keepalive_at: Option<Instant>,
-    pub(super) keepalive_sent: Instant,
-}
-
-impl Established {
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        earlier(self.hold_at, self.keepalive_at)
-    }
-
-    fn restart_hold(&mut self, now: Instant) {
-        self.hold_at = self.terms.hold().map(|hold| now + hold);
-    }
-}
-
 impl Session {
+    /// The owner has sent `count` UPDATEs. They count as keepalives too (RFC 4271 4.4, 8.2.2 event 27).
+    pub fn sent_updates(&mut self, now: Instant, count: u64) {
+        self.counters.sent[MessageType::Update.index()] += count;
+        if let Phase::Established(established) = &mut self.phase {
+            established.keepalive_at = established
+                .terms
+                .keepalive_interval()
+                .map(|interval| now + self.jitter.within(interval));
+        }
+    }
+
+    /// Asks the peer for all routes of this family again (RFC 2918). False if the session is not Established, or the
+    /// peer does not take the request.
+    pub fn request_refresh(&mut self, family: Family) -> bool {
+        let Phase::Established(established) = &self.phase else {
+            return false;
+        };
+        let terms = &established.terms;
+        if !terms.route_refresh || !terms.families.contains(family) {
+            return false;
+        }
+        let side = terms.side;
+        let request = RouteRefresh {
+            family: family.afi_safi(),
+            subtype: RouteRefresh::REQUEST,
+        };
+        self.send(side, MessageType::RouteRefresh, request.encode());
+        true
+    }
+
     fn established_mut(&mut self) -> Option<&mut Established> {
         match &mut self.phase {
             Phase::Established(established) => Some(established),

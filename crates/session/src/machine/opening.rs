@@ -4,90 +4,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use wire::{CeaseSubcode, Fault, FaultKind, Frame, MessageType, Notification, Open, Section};
+use wire::{CeaseSubcode, FaultKind, Frame, MessageType, Notification, Open};
 
-use super::established::Established;
-use super::{Idle, Phase, Session, State};
 use crate::collision;
 use crate::connection::{Connection, ConnectionPhase, Dial};
-use crate::event::{Output, Side};
+use crate::event::Output;
 use crate::negotiate::{Negotiated, negotiate, our_open};
+use crate::phase::{Established, Idle, Opening, Phase, unexpected};
 use crate::reason::DownReason;
-use crate::timer::{OPEN_HOLD, due, earlier};
+use crate::session::Session;
+use crate::side::Side;
+use crate::state::State;
+use crate::timer::{OPEN_HOLD, due};
 
 /// How long a connection of the peer waits for one that we are just opening, if that one would win a collision. Longer
 /// than a handshake inside a data centre takes; not long where the peer cannot be reached from our side.
 const CONNECT_PATIENCE: Duration = Duration::from_millis(500);
-
-/// Our own attempts, and the connection of the peer if there is one.
-#[derive(Debug)]
-pub(super) struct Opening {
-    pub(super) dial: Dial,
-    pub(super) incoming: Option<Connection>,
-}
-
-impl Opening {
-    pub(super) fn state(&self) -> State {
-        let attempt = match &self.dial {
-            Dial::Off | Dial::Waiting { .. } => State::Active,
-            Dial::Pending { .. } => State::Connect,
-            Dial::Up(connection) => connection.state(),
-        };
-        match &self.incoming {
-            Some(connection) => connection.state().max(attempt),
-            None => attempt,
-        }
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let incoming = self.incoming.as_ref().and_then(Connection::next_deadline);
-        earlier(self.dial.next_deadline(), incoming)
-    }
-
-    pub(super) fn connection(&self, side: Side) -> Option<&Connection> {
-        match (side, &self.dial) {
-            (Side::Incoming, _) => self.incoming.as_ref(),
-            (Side::Outgoing, Dial::Up(connection)) => Some(connection),
-            (Side::Outgoing, Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. }) => None,
-        }
-    }
-
-    fn connection_mut(&mut self, side: Side) -> Option<&mut Connection> {
-        match (side, &mut self.dial) {
-            (Side::Incoming, _) => self.incoming.as_mut(),
-            (Side::Outgoing, Dial::Up(connection)) => Some(connection),
-            (Side::Outgoing, Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. }) => None,
-        }
-    }
-
-    /// Starts or ends our own attempts; one that is under way runs its course.
-    pub(super) fn turn(&mut self, now: Instant, passive: bool) {
-        match (&self.dial, passive) {
-            (Dial::Off, false) => self.dial = Dial::Waiting { until: now },
-            (Dial::Waiting { .. }, true) => self.dial = Dial::Off,
-            (Dial::Off, true)
-            | (Dial::Waiting { .. }, false)
-            | (Dial::Pending { .. } | Dial::Up(_), _) => {}
-        }
-    }
-
-    /// Takes a connection out. An outgoing one leaves us waiting until `retry_at`.
-    fn take(&mut self, side: Side, retry_at: Instant) -> Option<Connection> {
-        match side {
-            Side::Incoming => self.incoming.take(),
-            Side::Outgoing => {
-                if !matches!(self.dial, Dial::Up(_)) {
-                    return None;
-                }
-                match std::mem::replace(&mut self.dial, Dial::Waiting { until: retry_at }) {
-                    Dial::Up(connection) => Some(connection),
-                    Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. } => None,
-                }
-            }
-        }
-    }
-}
 
 impl Session {
     fn opening_mut(&mut self) -> Option<&mut Opening> {
@@ -170,11 +102,6 @@ impl Session {
             self.outputs.push_back(Output::Adopt);
             self.send_open(Side::Incoming);
         }
-    }
-
-    pub(super) fn refuse(&mut self, notification: Option<Notification>) {
-        self.counters.refused += 1;
-        self.outputs.push_back(Output::Refuse { notification });
     }
 
     fn send_open(&mut self, side: Side) {
@@ -511,13 +438,4 @@ fn open_sent(now: Instant, local: SocketAddr, remote: SocketAddr) -> Connection 
         phase: ConnectionPhase::OpenSent,
         hold_at: Some(now + OPEN_HOLD),
     }
-}
-
-/// RFC 6608 3: the data is the type of the message that came.
-pub(super) fn unexpected(kind: FaultKind, message: MessageType) -> Fault {
-    Fault::reset(
-        Section::StateMachine,
-        kind,
-        Bytes::copy_from_slice(&[message as u8]),
-    )
 }

@@ -6,13 +6,19 @@ mod random;
 mod transitions;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use wire::{Asn, Capability, Families, Fault, Open, next_frame};
+use bytes::Bytes;
+use wire::{Asn, Capability, Families, Family, Fault, MessageType, Open, RouteRefresh, next_frame};
 
 use super::*;
 use crate::connection::{Connection, ConnectionPhase};
+use crate::negotiate::Negotiated;
 use crate::reason::Down;
-use crate::settings::RemoteAs;
+use crate::session::IdleReason;
+use crate::settings::{RemoteAs, Settings};
+use crate::state::State;
+use crate::timer::Jitter;
 
 const LOCAL_AS: Asn = Asn(64512);
 const REMOTE_AS: Asn = Asn(64513);
