@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::daemon::{Bird, Daemon, Kind, Neighbor, Ours, ROUTE_LIMIT, Role, Spec, wait_session};
+use crate::daemon::{
+    Announcement, Bird, Daemon, Kind, Neighbor, Ours, ROUTE_LIMIT, Role, Spec, wait_session,
+};
 use crate::lab::{Lab, Lan, Namespace};
 use crate::{LabError, Result, wait_for};
 
@@ -65,7 +67,11 @@ impl Network {
         let spec = switch_spec();
         let namespace = place("switch", &spec)?;
         endpoints.push(attach_host(&lab, &namespace)?);
-        let switch = daemon(cast.switch, &namespace, spec);
+        let mut switch = daemon(cast.switch, &namespace, spec);
+        // Not a block of its configuration: ours takes no default route for one.
+        for default in DEFAULTS {
+            switch.announce(&Announcement::new(default))?;
+        }
         let spec = reflector_spec();
         let reflector = daemon(cast.reflector, &place("reflector", &spec)?, spec);
         let mut nodes = Vec::new();
@@ -107,8 +113,8 @@ impl Network {
             for block in others.flat_map(|other| &other.spec().blocks) {
                 wait_kernel(node.namespace(), *block)?;
             }
-            for block in self.switch.spec().blocks.iter() {
-                wait_kernel(node.namespace(), *block)?;
+            for default in DEFAULTS {
+                wait_kernel(node.namespace(), Announcement::new(default).prefix)?;
             }
             for block in &node.spec().blocks {
                 wait_kernel(self.switch.namespace(), *block)?;
@@ -195,9 +201,6 @@ fn reflector_spec() -> Spec {
 
 fn switch_spec() -> Spec {
     let spec = Spec::new(SWITCH_AS, SWITCH).with_kernel();
-    let spec = DEFAULTS
-        .iter()
-        .fold(spec, |spec, block| spec.with_block(block));
     (1..=NODES).fold(spec, |spec, number| spec.with(to_node(number)))
 }
 

@@ -53,23 +53,17 @@ fn a_killed_maker_leaves_nothing() -> Result<()> {
     let mut lines = BufReader::new(stderr).lines().map_while(|line| line.ok());
     let dir = lines.find_map(|line| Some(line.strip_prefix("held ")?.to_owned()));
     let dir = dir.expect("the lab was made");
-    assert!(processes_of(&dir) >= 4, "bird, zebra with its keeper, bgpd");
+    assert!(
+        stage::processes_of(&dir) >= 4,
+        "bird, zebra with its keeper, bgpd"
+    );
     maker.kill()?;
     maker.wait()?;
     wait_until(Duration::from_secs(10), "the processes to go", || {
-        processes_of(&dir) == 0
+        stage::processes_of(&dir) == 0
     })?;
     // Another lab's start may have been quicker; either way it is gone.
     clean_leftovers();
     assert!(!Path::new(&dir).exists());
     Ok(())
-}
-
-/// How many processes have the lab's directory on their command line.
-fn processes_of(dir: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").expect("/proc is there");
-    entries
-        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .filter(|line| String::from_utf8_lossy(line).contains(dir))
-        .count()
 }

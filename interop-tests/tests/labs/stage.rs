@@ -87,3 +87,12 @@ pub(crate) fn kernel_routes(namespace: &Namespace, prefix: IpNet) -> Result<Stri
     let family = if prefix.addr().is_ipv4() { "-4" } else { "-6" };
     namespace.run(&["ip", family, "route", "show", "exact", &prefix.to_string()])
 }
+
+/// How many processes have the lab's directory on their command line.
+pub(crate) fn processes_of(dir: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").expect("/proc is there");
+    entries
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .filter(|line| String::from_utf8_lossy(line).contains(dir))
+        .count()
+}
