@@ -19,6 +19,9 @@ const SLICES: usize = 64;
 /// How long the last words of a session may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Connections that say their last words at the same time; each holds a descriptor meanwhile.
+const LEAVING: usize = 4096;
+
 /// Opens a connection and runs it.
 pub(crate) async fn dial(core: Rc<Core>, dial: Dial, handle: Rc<Handle>) {
     let opened = tokio::select! {
@@ -51,7 +54,7 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
     let ended = loop {
         if let Some(last) = handle.closing.take() {
             pending.queue.extend(last);
-            farewell(&stream, pending).await;
+            leave(&core, &stream, pending).await;
             break None;
         }
         if pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
@@ -78,6 +81,19 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
         };
         core.with(|speaker, now| speaker.on_closed(now, conn, cause));
     }
+}
+
+/// Says the last words. Where very many do so at once, as when somebody connects without end, a
+/// further one writes what the socket takes and is closed.
+async fn leave(core: &Core, stream: &TcpStream, mut pending: Pending) {
+    if core.leaving.get() >= LEAVING {
+        // Best effort, as all of this is.
+        let _ = pending.write(stream);
+        return;
+    }
+    core.leaving.set(core.leaving.get() + 1);
+    farewell(stream, pending).await;
+    core.leaving.set(core.leaving.get() - 1);
 }
 
 /// Reads once and gives the octets to the speaker.

@@ -24,6 +24,21 @@ pub(crate) struct Core {
     /// Tells those who wait for a state, not an event, to look again.
     pub(crate) stepped: Notify,
     pub(crate) open: Cell<usize>,
+    /// Connections that only say their last words.
+    pub(crate) leaving: Cell<usize>,
+    /// Tells that a task panicked.
+    pub(crate) broken: Notify,
+}
+
+/// Held by every task: sounds when the task panics.
+struct Alarm(Rc<Core>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.notify_one();
+        }
+    }
 }
 
 /// The pump's end of a connection task.
@@ -45,7 +60,19 @@ impl Core {
             wake: Notify::new(),
             stepped: Notify::new(),
             open: Cell::new(0),
+            leaving: Cell::new(0),
+            broken: Notify::new(),
         }
+    }
+
+    /// Runs a task beside the others. One that panics may leave the speaker half changed, so that
+    /// nothing may go on with it: [`Core::broken`] is told.
+    pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        let alarm = Alarm(Rc::clone(self));
+        tokio::task::spawn_local(async move {
+            let _alarm = alarm;
+            task.await;
+        });
     }
 
     pub(crate) fn connect_kernel(&self, port: Box<dyn KernelPort>) {
@@ -107,5 +134,33 @@ fn tell(event: &Event) {
     match event.severity() {
         Severity::Info => tracing::info!("{event}"),
         Severity::Warning => tracing::warn!("{event}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn core() -> Rc<Core> {
+        let config = config::parse("as: 64512", "test.yaml", config::Role::Reflector, &|_| None)
+            .expect("a valid configuration");
+        let identity = speaker::Identity::of(&config, None);
+        Rc::new(Core::new(Speaker::new(Instant::now(), config, identity, 1)))
+    }
+
+    #[test]
+    fn a_task_that_panics_is_noticed() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let core = core();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            core.spawn(async { panic!("on purpose") });
+            let told = core.broken.notified();
+            let noticed = tokio::time::timeout(Duration::from_secs(5), told).await;
+            assert!(noticed.is_ok());
+        });
     }
 }

@@ -78,25 +78,40 @@ pub enum RuntimeError {
     /// The event loop or a signal handler could not be made.
     #[error("cannot start the event loop: {0}; check the limits of open files and memory")]
     Start(#[from] io::Error),
+    /// Code of the daemon panicked; what it held is not to be trusted any more.
+    #[error(
+        "the daemon ended because of a fault of its own, told above; kernel routes are kept: start it again and report it"
+    )]
+    Broken,
 }
 
 /// Runs a speaker with this configuration until SIGTERM or SIGINT. `node_address` serves as router
 /// id where none is configured.
 ///
 /// # Errors
-/// [`RuntimeError::Start`] if the event loop or the signal handlers cannot be made.
+/// [`RuntimeError::Start`] if the event loop or the signal handlers cannot be made, and
+/// [`RuntimeError::Broken`] after a panic.
 pub fn run(
     config: Config,
     node_address: Option<Ipv4Addr>,
     parts: Parts,
 ) -> Result<(), RuntimeError> {
-    let identity = Identity::of(&config, node_address);
+    let identity = Identity::of(&named(&config), node_address);
     let speaker = Speaker::new(Instant::now(), config, identity, seed());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, drive(speaker, parts))
+}
+
+/// The configuration under the name of the host, where it gives none: a router id that is made
+/// from the name must not be the same on two hosts.
+fn named(config: &Config) -> Config {
+    let host = || nix::unistd::gethostname().ok()?.into_string().ok();
+    let mut named = config.clone();
+    named.name = named.name.or_else(host);
+    named
 }
 
 /// Different in every process: timer jitter and hash tables must not be predictable.
@@ -130,7 +145,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     greet(&speaker);
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
-    tokio::task::spawn_local(pump::answer(Rc::clone(&core), asks));
+    core.spawn(pump::answer(Rc::clone(&core), asks));
     if let Some(KernelParts {
         port,
         events,
@@ -138,12 +153,35 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     }) = kernel
     {
         core.connect_kernel(port);
-        tokio::task::spawn_local(pump::hear_kernel(Rc::clone(&core), events));
-        tokio::task::spawn_local(pump::look_at_host(Rc::clone(&core), host_warnings));
+        core.spawn(pump::hear_kernel(Rc::clone(&core), events));
+        core.spawn(pump::look_at_host(Rc::clone(&core), host_warnings));
     }
-    tokio::task::spawn_local(pump::begin(Rc::clone(&core)));
-    tokio::task::spawn_local(pump::pump(Rc::clone(&core)));
-    signals.serve(&core, reload).await;
+    core.spawn(pump::begin(Rc::clone(&core)));
+    core.spawn(pump::pump(Rc::clone(&core)));
+    tokio::select! {
+        () = signals.serve(&core, reload) => {}
+        () = core.broken.notified() => return Err(RuntimeError::Broken),
+    }
     stop::stop(&core, remove_routes_on_stop).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_router_id_without_a_name_is_that_of_the_host() {
+        let parse = |name: &str| {
+            let text = format!("as: 64512\n{name}");
+            config::parse(&text, "test.yaml", config::Role::Reflector, &|_| None)
+                .expect("a valid configuration")
+        };
+        let nameless = named(&parse(""));
+        let host = nix::unistd::gethostname().unwrap();
+        assert_eq!(nameless.name.as_deref(), host.to_str());
+        let id = Identity::of(&nameless, None).router_id;
+        assert_ne!(id, Identity::of(&parse(""), None).router_id);
+        assert_eq!(named(&parse("name: here")).name.as_deref(), Some("here"));
+    }
 }

@@ -57,7 +57,7 @@ impl Listeners {
     pub(crate) fn spawn(self, core: &Rc<Core>) -> io::Result<()> {
         for socket in self.sockets {
             let listener = TcpListener::from_std(socket)?;
-            tokio::task::spawn_local(accept_all(Rc::clone(core), listener));
+            core.spawn(accept_all(Rc::clone(core), listener));
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ fn admit(
                 tracing::debug!("socket options of {remote}: {error}");
             }
             let handle = core.register(conn);
-            tokio::task::spawn_local(connection::run(Rc::clone(core), conn, stream, handle));
+            core.spawn(connection::run(Rc::clone(core), conn, stream, handle));
         }
         Admission::Refused(message) if refusals.get() < REFUSALS => {
             let refusals = Rc::clone(refusals);

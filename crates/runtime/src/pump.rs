@@ -24,7 +24,7 @@ fn step(core: &Rc<Core>) -> bool {
         match effect {
             Effect::Dial(dial) => {
                 let handle = core.register(dial.conn);
-                tokio::task::spawn_local(connection::dial(Rc::clone(core), dial, handle));
+                core.spawn(connection::dial(Rc::clone(core), dial, handle));
             }
             Effect::Writable(conn) => core.notify(conn),
             Effect::Close { conn, last } => core.close(conn, last),
