@@ -26,8 +26,18 @@ impl Speaker {
         } else {
             let mut held = std::mem::take(&mut known.partial);
             held.extend_from_slice(octets);
-            let used = self.frames(now, conn, &held);
-            self.keep_partial(conn, &held[used..]);
+            match self.frames(now, conn, &held) {
+                // Still not whole: the buffer goes on as it is, so that a peer that sends octet by
+                // octet is not copied each time.
+                0 => self.put_back(conn, held),
+                used => self.keep_partial(conn, &held[used..]),
+            }
+        }
+    }
+
+    fn put_back(&mut self, conn: ConnId, held: Vec<u8>) {
+        if let Some(known) = self.conns.get_mut(conn) {
+            known.partial = held;
         }
     }
 
