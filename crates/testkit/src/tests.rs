@@ -5,6 +5,7 @@ mod host;
 mod house;
 mod network;
 mod peers;
+mod policy;
 mod reload;
 mod restart;
 mod watch;
