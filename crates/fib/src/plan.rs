@@ -46,6 +46,10 @@ impl Fib {
     /// When [`Fib::poll`] has something to do even if nothing happens until then.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.busy_until.is_some() {
+            // Nothing can be said to the kernel before, whatever else is due.
+            return self.busy_until;
+        }
         let answer = self
             .in_flight
             .values()
@@ -56,7 +60,7 @@ impl Fib {
             None => self.dump.wanted_at,
         };
         let retry = self.retries.first().map(|(at, _)| *at);
-        [answer, dump, retry, self.resync_at, self.busy_until]
+        [answer, dump, retry, self.resync_at]
             .into_iter()
             .flatten()
             .min()

@@ -205,3 +205,15 @@ fn routes_dropped_without_a_word_come_back() {
         "via 10.0.0.2 dev 1 metric 48 proto 155"
     );
 }
+
+#[test]
+fn a_port_that_does_not_work_is_asked_again_later_and_not_at_once() {
+    let Lab { mut fib, now, .. } = Lab::new();
+    assert_eq!(fib.poll(now), Some(KernelCommand::Dump));
+    let failed = KernelEvent::Failed("no socket".into());
+    fib.handle(now, FibInput::Event(failed));
+    assert_eq!(fib.poll(now), None);
+    let again = fib.next_deadline().unwrap();
+    assert!(again > now, "a deadline in the past makes the caller spin");
+    assert_eq!(fib.poll(again), Some(KernelCommand::Dump));
+}
