@@ -51,20 +51,26 @@ async fn closed(handle: &Handle) {
 pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle: Rc<Handle>) {
     core.open.set(core.open.get() + 1);
     let mut pending = Pending::default();
+    // The peer takes nothing any more. What it said before it went, a NOTIFICATION mostly, tells
+    // more than a broken pipe, so what is there is read to its end.
+    let mut deaf = false;
     let ended = loop {
         if let Some(last) = handle.closing.take() {
             pending.queue.extend(last);
             leave(&core, &stream, pending).await;
             break None;
         }
-        if pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
+        if !deaf && pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
             // What was read makes room in the log: walks and pulls that waited for it go on.
             core.wake();
         }
-        let idle = pending.is_empty();
+        let writes = !deaf && !pending.is_empty();
         let outcome = tokio::select! {
             ready = stream.readable() => ready.and_then(|()| read(&core, conn, &stream)),
-            ready = stream.writable(), if !idle => ready.and_then(|()| pending.write(&stream)),
+            ready = stream.writable(), if writes => {
+                deaf = ready.and_then(|()| pending.write(&stream)).is_err();
+                Ok(())
+            }
             () = handle.notify.notified() => Ok(()),
         };
         if let Err(error) = outcome {
@@ -193,4 +199,82 @@ pub(crate) async fn refuse(stream: TcpStream, message: Option<Bytes>) {
         taken: Vec::new(),
     };
     farewell(&stream, pending).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::SocketAddr;
+
+    use speaker::Identity;
+
+    use super::*;
+
+    const PEER: &str = "as: 64512\npeers: [{address: 127.0.0.1, as: internal}]\n";
+
+    fn core() -> Rc<Core> {
+        let config = config::parse(PEER, "test.yaml", config::Role::Reflector, &|_| None)
+            .expect("a valid configuration");
+        let identity = Identity::of(&config, None);
+        let now = Instant::now();
+        let mut speaker = Speaker::new(now, config, identity, 1);
+        speaker.start(now);
+        Rc::new(Core::new(speaker))
+    }
+
+    /// The connection that a peer opens to us.
+    async fn accepted(listener: &tokio::net::TcpListener, core: &Rc<Core>) -> (TcpStream, ConnId) {
+        let (stream, remote) = listener.accept().await.expect("the peer connects");
+        let local = stream.local_addr().expect("it has an address");
+        match core.with(|speaker, now| speaker.on_accepted(now, local, remote)) {
+            speaker::Admission::Accepted { conn, .. } => (stream, conn),
+            speaker::Admission::Refused(_) => panic!("the peer is configured"),
+        }
+    }
+
+    fn reason_of_a_peer_that_refused_and_closed() -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let core = core();
+        runtime.block_on(async {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let listener = tokio::net::TcpListener::bind(any).await.unwrap();
+            let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, conn) = accepted(&listener, &core).await;
+            // 2/2, Bad Peer AS, and the peer is gone before our OPEN is written: it answers with a reset.
+            let mut refusal = vec![0xff; 16];
+            refusal.extend([0, 21, 3, 2, 2]);
+            peer.write_all(&refusal).unwrap();
+            drop(peer);
+            stream.writable().await.unwrap();
+            while stream.try_write(&[0xff]).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            let handle = core.register(conn);
+            let ended = tokio::time::timeout(
+                Duration::from_secs(5),
+                run(Rc::clone(&core), conn, stream, handle),
+            );
+            assert!(ended.await.is_ok());
+        });
+        let speaker = core.speaker.borrow();
+        let error = speaker
+            .peers()
+            .next()
+            .and_then(|peer| peer.session().last_error());
+        error
+            .map(|error| error.reason.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_last_words_of_a_peer_that_closed_are_heard() {
+        // Whether reading or writing comes first is left to chance.
+        for _ in 0..10 {
+            let reason = reason_of_a_peer_that_refused_and_closed();
+            assert!(reason.contains("Bad Peer AS"), "{reason}");
+        }
+    }
 }
