@@ -244,6 +244,10 @@ impl Speaker {
     /// # Errors
     /// [`PeerError::Exists`] if the address or name is taken with other settings.
     pub fn add_peer(&mut self, now: Instant, config: config::Peer) -> Result<PeerId, PeerError> {
+        if let Some(id) = self.stands_in(&config) {
+            self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
+            return Ok(self.insert_peer(now, config, PeerSource::Api));
+        }
         let taken = self
             .peers
             .by_address(config.address)
@@ -255,6 +259,14 @@ impl Speaker {
             }),
             None => Ok(self.insert_peer(now, config, PeerSource::Api)),
         }
+    }
+
+    /// The dynamic peer that holds the place of this one until somebody names it, as now.
+    fn stands_in(&self, config: &config::Peer) -> Option<PeerId> {
+        let id = self.peers.by_address(config.address)?;
+        let dynamic = matches!(self.peers.get(id)?.source, PeerSource::Dynamic { .. });
+        let named = self.find_peer(&config.name).is_none_or(|other| other == id);
+        (dynamic && named).then_some(id)
     }
 
     /// Deletes a peer that the API added.

@@ -209,3 +209,22 @@ fn a_dynamic_peer_that_is_disabled_stays_away_until_enabled() {
         .unwrap();
     assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
 }
+
+#[test]
+fn a_dynamic_peer_gives_way_to_one_that_is_named() {
+    let mut net = Net::new(65_536);
+    let range = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, limit: 1}\n";
+    let rr = net.add(config(Role::Reflector, range), &addresses(250));
+    let one = node(&mut net, 1, TO_REFLECTOR);
+    assert!(net.run_until(MINUTE, |net| up(net, rr) == 1));
+    let dynamic = net.speaker(rr).peers().next().unwrap().config().clone();
+    let named = config::Peer {
+        name: "one".into(),
+        ..dynamic
+    };
+    let peer = net.ask(rr, |speaker, now| speaker.add_peer(now, named));
+    let two = node(&mut net, 2, TO_REFLECTOR);
+    assert!(net.run_until(MINUTE, |net| up(net, one) + up(net, two) == 2));
+    net.ask(rr, |speaker, now| speaker.delete_peer(now, peer.unwrap()))
+        .unwrap();
+}
