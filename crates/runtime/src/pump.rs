@@ -106,5 +106,6 @@ pub(crate) async fn hear_kernel(core: Rc<Core>, mut events: mpsc::Receiver<Kerne
     while let Some(event) = events.recv().await {
         core.with(|speaker, now| speaker.on_kernel(now, event));
     }
-    tracing::error!("the kernel side ended; routes are no longer kept: restart the daemon");
+    tracing::error!("the threads that keep the kernel's routes ended");
+    core.broken.notify_one();
 }

@@ -309,8 +309,8 @@ impl Speaker {
         Ok(())
     }
 
-    /// Lets a disabled peer come up again, also one that the file says is disabled; until the next
-    /// reload or restart.
+    /// Lets a disabled peer come up again, also one that the file says is disabled; until it is
+    /// disabled, a reload resets it, or the process ends.
     ///
     /// # Errors
     /// [`PeerError::NotFound`].
