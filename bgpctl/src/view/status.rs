@@ -42,6 +42,7 @@ struct PeersView {
     total: u32,
     established: u32,
     disabled: u32,
+    strangers_refused: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +94,7 @@ impl StatusView {
                 total: peers.total,
                 established: peers.established,
                 disabled: peers.disabled,
+                strangers_refused: peers.strangers_refused,
             },
             routes: RoutesView {
                 prefixes: routes.prefixes,
@@ -150,12 +152,16 @@ impl StatusView {
                 self.role, self.as_number, self.router_id, self.version
             ),
             format!(
-                "peers    {} of {} established{}",
+                "peers    {} of {} established{}{}",
                 self.peers.established,
                 self.peers.total,
                 match self.peers.disabled {
                     0 => String::new(),
                     disabled => format!(", {disabled} disabled"),
+                },
+                match self.peers.strangers_refused {
+                    0 => String::new(),
+                    refused => format!("; {refused} connections from unknown addresses refused"),
                 }
             ),
             format!(

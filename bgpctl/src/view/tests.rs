@@ -393,6 +393,7 @@ fn status(healthy: bool) -> v1::Status {
             total: 2,
             established: 1,
             disabled: 1,
+            strangers_refused: 7,
         }),
         routes: Some(v1::RouteTotals {
             prefixes: 5,
@@ -419,7 +420,7 @@ NOT healthy: 1 of 2 peers is up
     next: check peers[0].local-as
 
 node     node-1  AS 64512  router id 10.0.0.3  version 0.1.0  up 1h1m
-peers    1 of 2 established, 1 disabled
+peers    1 of 2 established, 1 disabled; 7 connections from unknown addresses refused
 routes   5 prefixes, 6 paths, 1 local, 0 by API
 kernel   4 installed, 0 pending, 1 failed, 0 stale
 "

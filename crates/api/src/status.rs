@@ -105,7 +105,10 @@ fn works(
 }
 
 fn peer_totals(speaker: &Speaker) -> v1::PeerTotals {
-    let mut totals = v1::PeerTotals::default();
+    let mut totals = v1::PeerTotals {
+        strangers_refused: speaker.refused_connections(),
+        ..v1::PeerTotals::default()
+    };
     for peer in speaker.peers() {
         totals.total += 1;
         totals.established += u32::from(peer.session().state() == State::Established);
