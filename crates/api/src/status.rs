@@ -148,6 +148,15 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
             .iter()
             .map(|line| host_problem(line)),
     );
+    problems.extend(speaker.config_warnings().iter().map(|line| {
+        let next = "correct the file and reload, or restart where it waits for that";
+        problem(
+            v1::Severity::Warning,
+            "the configuration file",
+            line.clone(),
+            next,
+        )
+    }));
     let mut peers: Vec<&Peer> = speaker.peers().collect();
     peers.sort_unstable_by_key(|peer| peer.config().address);
     problems.extend(peers.iter().filter_map(|peer| peer_problem(peer, wall)));

@@ -164,6 +164,13 @@ fn same_members(a: &[Prefix], b: &[Prefix]) -> bool {
     a.iter().all(|prefix| b.contains(prefix)) && b.iter().all(|prefix| a.contains(prefix))
 }
 
+/// What it costs to bring one peer from one setting to another; `None` if nothing changes. For a peer
+/// that comes into the file while the speaker has it already.
+#[must_use]
+pub fn peer_label(old: &Peer, new: &Peer) -> Option<Label> {
+    Effects::of(old, new).label()
+}
+
 fn changed(old: &Peer, new: &Peer, guards: &GuardEffects, subject: Subject) -> Option<Change> {
     let mut effects = Effects::of(old, new);
     effects.guards(new, guards.blocks, guards.pools);

@@ -22,7 +22,7 @@ mod tree;
 
 use std::sync::Arc;
 
-pub use diff::{Change, Label, Subject, diff};
+pub use diff::{Change, Label, Subject, diff, peer_label};
 pub use expand::Environment;
 pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;

@@ -43,15 +43,23 @@ fn reload_now(core: &Core, reload: &mut Reload) {
     match reload() {
         Ok(config) => {
             let outcome = core.with(|speaker, now| speaker.reload(now, config));
-            for change in outcome.needs_restart {
-                tracing::warn!("not in effect until the daemon is restarted: {change}");
+            for change in &outcome.needs_restart {
+                tracing::warn!("{change}");
             }
+            let waiting = outcome.needs_restart.iter();
+            let waiting = waiting.map(|change| format!("waits for a restart: {change}"));
+            core.with(|speaker, _| speaker.set_config_warnings(waiting.collect()));
         }
         Err(error) => {
             for line in error.to_string().lines() {
                 tracing::error!("{line}");
             }
             tracing::error!("not reloaded: nothing changed");
+            let refused = error.to_string();
+            let refused = refused
+                .lines()
+                .map(|line| format!("was refused at the last reload: {line}"));
+            core.with(|speaker, _| speaker.set_config_warnings(refused.collect()));
         }
     }
 }

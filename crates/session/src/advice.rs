@@ -76,6 +76,13 @@ impl fmt::Display for Advice {
             Advice::LocalAs { sent } => {
                 write!(f, "we sent AS {sent}, its configuration wants another")
             }
+            Advice::RemoteAs {
+                expected: RemoteAs::Internal,
+                received,
+            } => write!(
+                f,
+                "it is AS {received}, and `internal` means our own AS, which is another"
+            ),
             Advice::RemoteAs { expected, received } => {
                 write!(f, "it is AS {received}, our configuration wants {expected}")
             }

@@ -122,6 +122,15 @@ pub enum Event {
         /// What failed and what to do.
         text: String,
     },
+    /// More routes than before are not in the kernel.
+    KernelLacks {
+        /// How many now.
+        failed: usize,
+        /// One of them, with the reason.
+        example: String,
+    },
+    /// No route is missing in the kernel any more.
+    KernelWhole,
     /// A new configuration is in effect.
     Reloaded {
         /// One line per change.
@@ -138,6 +147,7 @@ impl Event {
             | Event::PeerRemoved { .. }
             | Event::EndOfRib { .. }
             | Event::Swept { .. }
+            | Event::KernelWhole
             | Event::Reloaded { .. } => Severity::Info,
             Event::SessionDown { .. }
             | Event::AttemptFailed { .. }
@@ -146,6 +156,7 @@ impl Event {
             | Event::UnknownPeer { .. }
             | Event::DynamicLimit { .. }
             | Event::NoNextHop { .. }
+            | Event::KernelLacks { .. }
             | Event::Kernel { .. } => Severity::Warning,
         }
     }
@@ -233,6 +244,11 @@ impl fmt::Display for Event {
                 )
             }
             Event::Kernel { text } => write!(f, "kernel: {text}"),
+            Event::KernelLacks { failed, example } => write!(
+                f,
+                "the kernel lacks {failed} of our routes ({example}); see bgpctl kernel list --state failed"
+            ),
+            Event::KernelWhole => f.write_str("the kernel lacks none of our routes any more"),
             Event::Reloaded { changes } if changes.is_empty() => {
                 write!(f, "configuration reloaded: no change")
             }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, Target};
+use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, RouteState, Target};
 use rib::{Consumed, ConsumerId, DestView, PeerId, Rib};
 use wire::{Families, Family, Prefix};
 
@@ -22,6 +22,44 @@ pub(crate) struct KernelSide {
     consumer: ConsumerId,
     ecmp: bool,
     dumped: bool,
+    failures: Failures,
+}
+
+/// Routes that failed, told in the log when their number grows and when none is left.
+#[derive(Debug, Default)]
+struct Failures {
+    told: usize,
+    /// When to count again; set by whatever may change the number.
+    look_at: Option<Instant>,
+}
+
+/// Failures are counted at most this often: it looks at every route.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// Routes looked at for an example of a failure.
+const EXAMPLES: usize = 4096;
+
+impl Failures {
+    /// Something happened that may have changed the number.
+    fn touch(&mut self, now: Instant) {
+        self.look_at.get_or_insert(now + COUNT_EVERY);
+    }
+
+    /// The line to tell, if it is time to look and there is one.
+    fn look(&mut self, now: Instant, fib: &Fib) -> Option<Event> {
+        self.look_at.take_if(|at| *at <= now)?;
+        let failed = fib.counts().failed;
+        let before = std::mem::replace(&mut self.told, failed);
+        if failed <= before {
+            return (failed == 0 && before > 0).then_some(Event::KernelWhole);
+        }
+        let rows = fib.routes(None, EXAMPLES);
+        let example = rows.iter().find_map(|row| match &row.state {
+            RouteState::Failed { reason, .. } => Some(format!("{}: {reason}", row.key.prefix)),
+            RouteState::Pending | RouteState::Installed | RouteState::Stale => None,
+        });
+        let example = example.unwrap_or_default();
+        Some(Event::KernelLacks { failed, example })
+    }
 }
 
 impl KernelSide {
@@ -30,7 +68,11 @@ impl KernelSide {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.fib.next_deadline()
+        let look_at = self.failures.look_at;
+        [self.fib.next_deadline(), look_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub(crate) fn drive(&mut self, now: Instant, port: &mut dyn KernelPort) {
@@ -151,6 +193,7 @@ impl Speaker {
             consumer,
             ecmp: settings.ecmp,
             dumped: false,
+            failures: Failures::default(),
         });
         self.restart = Restart::new(Families::ALL);
     }
@@ -173,6 +216,7 @@ impl Speaker {
         if let KernelEvent::Failed(text) = &event {
             self.events.push(Event::Kernel { text: text.clone() });
         }
+        kernel.failures.touch(now);
         kernel.fib.handle(now, FibInput::Event(event));
         if addresses && kernel.dumped {
             self.addresses_changed(now);
@@ -207,6 +251,9 @@ impl Speaker {
             return false;
         };
         let more = kernel.consume(now, &mut self.rib);
+        if let Some(event) = kernel.failures.look(now, &kernel.fib) {
+            self.events.push(event);
+        }
         if !more {
             if !self.restart.is_due(now) {
                 return false;
@@ -216,9 +263,12 @@ impl Speaker {
             let unknown = ranges.fold(Families::EMPTY, |all, range| {
                 all | range.template().families
             });
+            let left = kernel.fib.counts().stale > 0;
             for (family, because) in self.restart.due(now, &peers, unknown) {
                 kernel.fib.handle(now, FibInput::Sweep(family));
-                self.events.push(Event::Swept { family, because });
+                if left {
+                    self.events.push(Event::Swept { family, because });
+                }
             }
         }
         more

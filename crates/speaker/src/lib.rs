@@ -83,6 +83,7 @@ pub struct Speaker {
     admission: AdmissionState,
     clock: Clock,
     host_warnings: Vec<String>,
+    config_warnings: Vec<String>,
 }
 
 /// What accepting connections needs between two calls.
@@ -145,6 +146,7 @@ impl Speaker {
             },
             config,
             host_warnings: Vec::new(),
+            config_warnings: Vec::new(),
         };
         speaker.init_kernel();
         speaker.init_local_routes();
@@ -272,6 +274,17 @@ impl Speaker {
     /// Settings of the host that would break the data path, as lines for an operator.
     pub fn host_warnings(&self) -> &[String] {
         &self.host_warnings
+    }
+
+    /// Takes what is wrong with the configuration file as it was last read: faults for which it was
+    /// refused, or changes that wait for a restart. Replaces what was there.
+    pub fn set_config_warnings(&mut self, warnings: Vec<String>) {
+        self.config_warnings = warnings;
+    }
+
+    /// What is wrong with the configuration file as it was last read, as lines for an operator.
+    pub fn config_warnings(&self) -> &[String] {
+        &self.config_warnings
     }
 
     /// When this speaker was made.

@@ -182,10 +182,12 @@ impl Speaker {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        if label == Label::PeerAdded && peer.config != new {
-            // The file now defines a peer that the API added, or that came from a range.
-            return self.replace_peer(now, id, new, source);
-        }
+        // The file may define a peer now that the API added before, or that came from a range: it
+        // costs what the two settings differ in.
+        let label = match label {
+            Label::PeerAdded => config::peer_label(&peer.config, &new).unwrap_or(Label::Live),
+            label => label,
+        };
         match label {
             Label::SessionReset => return self.replace_peer(now, id, new, source),
             Label::SoftRefresh => {

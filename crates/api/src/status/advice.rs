@@ -1,6 +1,6 @@
 //! What to do about a peer that is down: from the session's advice to the next step.
 
-use session::{Advice, LastError};
+use session::{Advice, LastError, RemoteAs};
 use speaker::Peer;
 
 /// The next step for a peer that has not come up yet.
@@ -23,6 +23,10 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::LocalAs { .. } => {
             format!("correct the AS that {address} expects of us, or our local-as")
         }
+        Advice::RemoteAs {
+            expected: RemoteAs::Internal,
+            ..
+        } => format!("correct our own `as`, the one of the peer at {ours}, or the AS of {address}"),
         Advice::RemoteAs { .. } => format!("correct `as` at {ours}, or the AS of {address}"),
         Advice::RouterId => "set router-id on one of the two".into(),
         Advice::Families { .. } => format!("correct families at {ours}, or on {address}"),
