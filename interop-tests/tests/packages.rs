@@ -49,8 +49,10 @@ impl Machine {
              {setsid} {packages} some-package; echo \"exit $?\"\n\
              [ -e /usr/sbin/policy-rc.d ] && cat /usr/sbin/policy-rc.d || echo 'no policy'",
             packages = script_path().display(),
+            // A shell in the background starts its children with SIGINT ignored, and a script cannot
+            // take that back.
             setsid = if interrupt {
-                "INTERRUPT=1 setsid --wait"
+                "INTERRUPT=1 env --default-signal=INT setsid --wait"
             } else {
                 ""
             },
