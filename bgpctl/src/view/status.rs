@@ -148,11 +148,11 @@ impl StatusView {
         let name = printable(&self.name);
         let mut lines = vec![
             format!(
-                "{:<9}{name}  AS {}  router id {}  version {}  up {uptime}",
+                "{:<9} {name}  AS {}  router id {}  version {}  up {uptime}",
                 self.role, self.as_number, self.router_id, self.version
             ),
             format!(
-                "peers    {} of {} established{}{}",
+                "peers     {} of {} established{}{}",
                 self.peers.established,
                 self.peers.total,
                 match self.peers.disabled {
@@ -165,20 +165,20 @@ impl StatusView {
                 }
             ),
             format!(
-                "routes   {} prefixes, {} paths, {} local, {} by API",
+                "routes    {} prefixes, {} paths, {} local, {} by API",
                 self.routes.prefixes, self.routes.paths, self.routes.local, self.routes.api
             ),
         ];
         if let Some(kernel) = &self.kernel {
             lines.push(format!(
-                "kernel   {} installed, {} pending, {} failed, {} stale",
+                "kernel    {} installed, {} pending, {} failed, {} stale",
                 kernel.installed, kernel.pending, kernel.failed, kernel.stale
             ));
         }
         if let Some(memory) = &self.memory {
             let mib = |octets: u64| octets.div_ceil(1 << 20);
             lines.push(format!(
-                "memory   {} MiB resident, {} MiB waiting for peers",
+                "memory    {} MiB resident, {} MiB waiting for peers",
                 mib(memory.resident_octets),
                 mib(memory.log_octets)
             ));

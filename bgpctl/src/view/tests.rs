@@ -419,10 +419,10 @@ NOT healthy: 1 of 2 peers is up
   error: peer tor-a (10.0.0.1) is Idle: it refused our OPEN 3m ago: bad peer AS (2/2)
     next: check peers[0].local-as
 
-node     node-1  AS 64512  router id 10.0.0.3  version 0.1.0  up 1h1m
-peers    1 of 2 established, 1 disabled; 7 connections from unknown addresses refused
-routes   5 prefixes, 6 paths, 1 local, 0 by API
-kernel   4 installed, 0 pending, 1 failed, 0 stale
+node      node-1  AS 64512  router id 10.0.0.3  version 0.1.0  up 1h1m
+peers     1 of 2 established, 1 disabled; 7 connections from unknown addresses refused
+routes    5 prefixes, 6 paths, 1 local, 0 by API
+kernel    4 installed, 0 pending, 1 failed, 0 stale
 "
     );
     let well = StatusView::new(v1::Status {
@@ -434,6 +434,16 @@ kernel   4 installed, 0 pending, 1 failed, 0 stale
     assert!(well.text(true).starts_with("\x1b[32mhealthy\x1b[0m: "));
     assert!(!well.text(false).contains("kernel"));
     assert!(json(&well).get("kernel").is_none());
+}
+
+#[test]
+fn the_longest_role_keeps_its_distance() {
+    let view = StatusView::new(v1::Status {
+        role: v1::Role::Reflector.into(),
+        ..status(true)
+    });
+    let text = view.text(false);
+    assert!(text.contains("\nreflector node-1  AS 64512"), "{text}");
 }
 
 #[test]
