@@ -1,5 +1,6 @@
 //! `PeerService` and `PeerControlService`.
 
+mod hindrance;
 mod settings;
 mod state;
 
@@ -20,7 +21,7 @@ const PEERS: usize = 32;
 /// Octets of a shutdown communication at most (RFC 9003 section 2).
 const MAX_REASON: usize = 255;
 
-pub(crate) use self::state::warnings;
+pub(crate) use self::hindrance::{Hindrance, hindrances};
 
 /// A peer as it is now.
 pub(crate) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::Peer {

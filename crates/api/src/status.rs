@@ -97,11 +97,29 @@ fn works(
     kernel: Option<&v1::KernelTotals>,
 ) -> String {
     let (up, of, prefixes) = (peers.established, peers.total, routes.prefixes);
-    let mut text = format!("{up} of {of} peers established, {prefixes} prefixes");
+    let mut text = match (of, up) {
+        // Healthy or not: nothing comes or goes.
+        (1.., 0) => "no session is up: ".to_owned(),
+        (_, _) => String::new(),
+    };
+    text.push_str(&format!(
+        "{up} of {} established",
+        counted(of.into(), ["peer", "peers"])
+    ));
+    if peers.disabled > 0 {
+        text.push_str(&format!(" ({} disabled)", peers.disabled));
+    }
+    text.push_str(&format!(", {}", counted(prefixes, ["prefix", "prefixes"])));
     if let Some(kernel) = kernel {
-        text.push_str(&format!(", {} routes in the kernel", kernel.installed));
+        let installed = counted(kernel.installed, ["route", "routes"]);
+        text.push_str(&format!(", {installed} in the kernel"));
     }
     text
+}
+
+/// A count and its noun, in singular or plural.
+fn counted(count: u64, [one, many]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn peer_totals(speaker: &Speaker) -> v1::PeerTotals {
@@ -161,11 +179,11 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
     peers.sort_unstable_by_key(|peer| peer.config().address);
     problems.extend(peers.iter().filter_map(|peer| peer_problem(peer, wall)));
     for peer in &peers {
-        problems.extend(
-            peer::warnings(peer)
-                .into_iter()
-                .map(|cause| warning(peer, cause)),
-        );
+        problems.extend(disabled(peer));
+        let hindrances = peer::hindrances(speaker, peer).into_iter();
+        problems.extend(hindrances.map(|peer::Hindrance { cause, next }| {
+            problem(v1::Severity::Warning, subject(peer), cause, next)
+        }));
     }
     if peers.is_empty() && speaker.config().dynamic.is_empty() {
         problems.push(problem(
@@ -208,13 +226,9 @@ fn problem(
 
 /// A setting of the host. Its line says also what to do, behind a semicolon.
 fn host_problem(line: &str) -> v1::Problem {
-    let (cause, next) = line.split_once("; ").unwrap_or((line, "change it"));
-    problem(
-        v1::Severity::Warning,
-        "the host has a setting:",
-        cause.into(),
-        next,
-    )
+    let (fact, next) = line.split_once("; ").unwrap_or((line, "change it"));
+    let cause = format!("has {}", fact.replacen(" is ", " = ", 1));
+    problem(v1::Severity::Warning, "the host", cause, next)
 }
 
 fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
@@ -270,12 +284,68 @@ fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
     Some(problem(v1::Severity::Error, subject(peer), cause, next))
 }
 
-fn warning(peer: &Peer, cause: String) -> v1::Problem {
-    let next = match &peer.config().location {
-        config::Location::File { .. } => {
-            format!("set it at {} and reload", peer.config().location.short())
-        }
-        config::Location::Request { .. } => "delete the peer and add it with what it needs".into(),
+/// That an operator holds a peer down: no fault, but easily forgotten.
+fn disabled(peer: &Peer) -> Option<v1::Problem> {
+    if peer.wanted() {
+        return None;
+    }
+    let cause = match peer.disabled_reason() {
+        Some("") => "is disabled by an operator".into(),
+        Some(reason) => format!("is disabled by an operator: {reason}"),
+        None => format!("is disabled at {}", peer.config().location.short()),
     };
-    problem(v1::Severity::Warning, subject(peer), cause, next)
+    let next = format!("bgpctl peer enable {}", peer.config().address);
+    Some(problem(v1::Severity::Warning, subject(peer), cause, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_of_the_host_reads_as_a_sentence() {
+        let line = "net.ipv4.ip_forward is 0: nothing is forwarded; set it with `sysctl`";
+        let told = host_problem(line);
+        assert_eq!(
+            (told.subject.as_str(), told.cause.as_str()),
+            (
+                "the host",
+                "has net.ipv4.ip_forward = 0: nothing is forwarded"
+            )
+        );
+        assert_eq!(told.next_step, "set it with `sysctl`");
+    }
+
+    #[test]
+    fn a_summary_without_a_session_says_so_first() {
+        let peers = |total, established, disabled| v1::PeerTotals {
+            total,
+            established,
+            disabled,
+            ..v1::PeerTotals::default()
+        };
+        let routes = v1::RouteTotals {
+            prefixes: 1,
+            ..v1::RouteTotals::default()
+        };
+        let kernel = v1::KernelTotals {
+            installed: 1,
+            ..v1::KernelTotals::default()
+        };
+        for (peers, kernel, wanted) in [
+            (
+                peers(2, 0, 2),
+                None,
+                "no session is up: 0 of 2 peers established (2 disabled), 1 prefix",
+            ),
+            (
+                peers(1, 1, 0),
+                Some(&kernel),
+                "1 of 1 peer established, 1 prefix, 1 route in the kernel",
+            ),
+            (peers(0, 0, 0), None, "0 of 0 peers established, 1 prefix"),
+        ] {
+            assert_eq!(works(&peers, &routes, kernel), wanted);
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! What a peer is now.
 
-use policy::{ExportMode, ImportMode};
 use proto::v1;
 use session::{Direction, IdleReason, LastError, State};
 use speaker::{Peer, Speaker};
 use wire::{Capability, ErrorCode, MessageType, Notification};
 
+use super::hindrance::hindrances;
 use super::settings::family;
 use crate::clock::Wall;
 
@@ -45,7 +45,10 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
         sent: Some(messages(|kind| counters.sent(kind))),
         received: Some(messages(|kind| counters.received(kind))),
         last_error: session.last_error().map(|error| last_error(error, wall)),
-        warnings: warnings(peer),
+        warnings: hindrances(speaker, peer)
+            .into_iter()
+            .map(|hindrance| hindrance.cause)
+            .collect(),
     }
 }
 
@@ -181,23 +184,4 @@ fn notification(notification: &Notification) -> v1::Notification {
         data: notification.data.to_vec(),
         shutdown_message: notification.shutdown_text().unwrap_or_default(),
     }
-}
-
-/// What keeps routes from flowing although nothing failed.
-pub(crate) fn warnings(peer: &Peer) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if peer.config().import == ImportMode::Unset {
-        warnings.push("has no import policy: nothing is accepted (RFC 8212)".to_owned());
-    }
-    if peer.config().export == ExportMode::Unset {
-        warnings.push("has no export policy: nothing is sent (RFC 8212)".to_owned());
-    }
-    if let Some(link) = peer.link() {
-        let families = link.negotiated.families.iter();
-        let mute = families.filter(|family| !link.announced.contains(*family));
-        warnings.extend(mute.map(|family| {
-            format!("is sent no {family}: this node has no next hop of that family to give")
-        }));
-    }
-    warnings
 }

@@ -83,9 +83,35 @@ fn status_names_what_is_wrong_and_what_to_do() {
         assert!(
             warnings
                 .iter()
-                .any(|w| w.next_step.contains("/etc/bgpd.yaml:11")),
+                .any(|w| w.next_step == "set import at /etc/bgpd.yaml:11 and reload"),
             "{warnings:?}"
         );
+    });
+}
+
+#[test]
+fn peers_held_down_are_no_fault_but_not_silent() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        lab.tell(|speaker, now| {
+            for (name, reason) in [("node-2", "new cable"), ("tor", "")] {
+                let id = speaker.find_peer(name).unwrap();
+                speaker.disable_peer(now, id, reason).unwrap();
+            }
+        })
+        .await;
+        let mut client = StatusServiceClient::new(lab.channel().await);
+        let answer = client.get_status(v1::GetStatusRequest {}).await.unwrap();
+        let status = answer.into_inner().status.unwrap();
+        assert!(status.healthy, "{:?}", status.problems);
+        assert_eq!(
+            status.summary,
+            "no session is up: 0 of 2 peers established (2 disabled), 2 prefixes, \
+             0 routes in the kernel; but peer node-2 (10.0.0.2) is disabled by an operator: \
+             new cable"
+        );
+        assert_eq!(status.problems[0].next_step, "bgpctl peer enable 10.0.0.2");
+        assert_eq!(status.problems[1].cause, "is disabled by an operator");
     });
 }
 

@@ -1,0 +1,163 @@
+//! What keeps routes from flowing with a peer although nothing failed, and what to do about it.
+//!
+//! Never judges whether a session should be up: that is the status's.
+
+use policy::{ExportMode, ImportMode};
+use rib::PathCounts;
+use speaker::{Peer, Speaker};
+use wire::Family;
+
+/// Something that keeps routes from flowing although nothing failed.
+#[derive(Debug)]
+pub(crate) struct Hindrance {
+    /// What is so, to be read behind the peer's name.
+    pub(crate) cause: String,
+    /// What to do about it, to be read behind "next:".
+    pub(crate) next: String,
+}
+
+/// What keeps routes from flowing although nothing failed.
+pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
+    let config = peer.config();
+    let mut found = Vec::new();
+    if config.import == ImportMode::Unset {
+        found.push(Hindrance {
+            cause: "has no import policy: nothing is accepted (RFC 8212)".into(),
+            next: set(config, "import", "--import"),
+        });
+    }
+    if config.export == ExportMode::Unset {
+        found.push(Hindrance {
+            cause: "has no export policy: nothing is sent (RFC 8212)".into(),
+            next: set(config, "export", "--export"),
+        });
+    }
+    if let Some(link) = peer.link() {
+        let families = link.negotiated.families.iter();
+        let mute = families.filter(|family| !link.announced.contains(*family));
+        found.extend(mute.map(|family| Hindrance {
+            cause: format!("is sent no {family}: this node has no next hop of that family to give"),
+            next: give_next_hop(config, family),
+        }));
+        let counts = speaker.rib().path_counts(peer.id());
+        found.extend(all_refused(config, &counts));
+    }
+    found
+}
+
+/// The step that gives a peer a setting: a key of the file, or a flag of `bgpctl peer add`.
+fn set(config: &config::Peer, key: &str, flag: &str) -> String {
+    match &config.location {
+        config::Location::File { .. } => {
+            format!("set {key} at {} and reload", config.location.short())
+        }
+        config::Location::Request { .. } => {
+            format!("delete the peer and add it again with {flag}")
+        }
+    }
+}
+
+fn give_next_hop(config: &config::Peer, family: Family) -> String {
+    match family {
+        Family::Ipv6Unicast => set(
+            config,
+            "next-hop-v6 (or give the interface an IPv6 address), or families: [ipv4-unicast],",
+            "--next-hop-v6 (or give the interface an IPv6 address), or with --families ipv4-unicast",
+        ),
+        // There is no such setting for IPv4.
+        Family::Ipv4Unicast => {
+            let step = set(
+                config,
+                "families: [ipv6-unicast]",
+                "--families ipv6-unicast",
+            );
+            format!("give the interface an IPv4 address, or {step}")
+        }
+    }
+}
+
+/// That nothing of all that a peer sent was good enough, unless it was meant to be so.
+fn all_refused(config: &config::Peer, counts: &[PathCounts]) -> Option<Hindrance> {
+    match config.import {
+        ImportMode::Unset | ImportMode::None => return None,
+        ImportMode::All | ImportMode::Sets(_) => {}
+    }
+    let received: u64 = counts.iter().map(|of| u64::from(of.received)).sum();
+    if received == 0 || counts.iter().any(|of| of.accepted > 0) {
+        return None;
+    }
+    let cause = match received {
+        1 => "sent one route, and it was refused".into(),
+        all => format!("sent {all} routes, and all were refused"),
+    };
+    let address = config.address;
+    let next = format!("bgpctl route list --in {address} shows the reason of each");
+    Some(Hindrance { cause, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The only peer of a file, with `keys` of its own.
+    fn configured(keys: &str) -> config::Peer {
+        let text = format!(
+            "as: 64512\nrouter-id: 10.0.0.1\nprefix-sets: {{pods: [10.244.0.0/16]}}\n\
+             peers: [{{address: 10.0.0.2, as: 65001{keys}}}]"
+        );
+        let config = config::parse(&text, "/etc/bgpd.yaml", config::Role::Node, &|_| None);
+        config.unwrap().peers.remove(0)
+    }
+
+    /// The same peer as one of the API.
+    fn added() -> config::Peer {
+        let field = "address".into();
+        config::Peer {
+            location: config::Location::Request { field },
+            ..configured("")
+        }
+    }
+
+    #[test]
+    fn a_step_names_the_setting_and_its_place() {
+        assert_eq!(
+            set(&configured(""), "import", "--import"),
+            "set import at /etc/bgpd.yaml:4 and reload"
+        );
+        assert_eq!(
+            set(&added(), "import", "--import"),
+            "delete the peer and add it again with --import"
+        );
+        assert_eq!(
+            give_next_hop(&configured(""), Family::Ipv6Unicast),
+            "set next-hop-v6 (or give the interface an IPv6 address), or \
+             families: [ipv4-unicast], at /etc/bgpd.yaml:4 and reload"
+        );
+        assert_eq!(
+            give_next_hop(&added(), Family::Ipv4Unicast),
+            "give the interface an IPv4 address, or delete the peer and add it again with \
+             --families ipv6-unicast"
+        );
+    }
+
+    #[test]
+    fn all_routes_refused_is_told_unless_it_was_meant() {
+        let counts =
+            |received, accepted| [PathCounts { received, accepted }, PathCounts::default()];
+        let all = configured(", import: all");
+        let told = all_refused(&all, &counts(3, 0)).unwrap();
+        assert_eq!(told.cause, "sent 3 routes, and all were refused");
+        assert_eq!(
+            told.next,
+            "bgpctl route list --in 10.0.0.2 shows the reason of each"
+        );
+        let sets = configured(", import: [pods]");
+        assert!(all_refused(&sets, &counts(1, 0)).is_some());
+        for none in [counts(0, 0), counts(3, 1)] {
+            assert!(all_refused(&all, &none).is_none(), "{none:?}");
+        }
+        for meant in ["", ", import: none"] {
+            assert!(all_refused(&configured(meant), &counts(3, 0)).is_none());
+        }
+    }
+}
