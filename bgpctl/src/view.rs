@@ -99,6 +99,11 @@ impl SourceView {
     }
 }
 
+/// A count and its noun, in singular or plural.
+fn counted(count: u64, [one, many]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -3,7 +3,7 @@
 use proto::v1;
 use serde::Serialize;
 
-use super::{at, word};
+use super::{at, counted, word};
 use crate::table::{Tone, printable};
 use crate::time;
 
@@ -118,11 +118,14 @@ impl StatusView {
     /// The status for people.
     pub(crate) fn text(&self, color: bool) -> String {
         let (verdict, tone) = match (self.healthy, self.problems.is_empty()) {
-            (true, true) => ("healthy", Tone::Good),
-            (true, false) => ("healthy", Tone::Warn),
-            (false, _) => ("NOT healthy", Tone::Bad),
+            (true, true) => ("healthy".to_owned(), Tone::Good),
+            (true, false) => {
+                let warnings = counted(self.problems.len() as u64, ["warning", "warnings"]);
+                (format!("healthy, with {warnings}"), Tone::Warn)
+            }
+            (false, _) => ("NOT healthy".to_owned(), Tone::Bad),
         };
-        let verdict = tone.paint(verdict, color);
+        let verdict = tone.paint(&verdict, color);
         let mut lines = vec![format!("{verdict}: {}", printable(&self.summary))];
         for problem in &self.problems {
             let tone = if problem.severity == "error" {
@@ -161,12 +164,18 @@ impl StatusView {
                 },
                 match self.peers.strangers_refused {
                     0 => String::new(),
-                    refused => format!("; {refused} connections from unknown addresses refused"),
+                    refused => format!(
+                        "; {} from unknown addresses refused",
+                        counted(refused, ["connection", "connections"])
+                    ),
                 }
             ),
             format!(
-                "routes    {} prefixes, {} paths, {} local, {} by API",
-                self.routes.prefixes, self.routes.paths, self.routes.local, self.routes.api
+                "routes    {}, {}, {} local, {} by API",
+                counted(self.routes.prefixes, ["prefix", "prefixes"]),
+                counted(self.routes.paths, ["path", "paths"]),
+                self.routes.local,
+                self.routes.api
             ),
         ];
         if let Some(kernel) = &self.kernel {

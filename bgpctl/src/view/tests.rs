@@ -432,6 +432,8 @@ kernel    4 installed, 0 pending, 1 failed, 0 stale
     });
     assert!(well.text(false).starts_with("healthy: "));
     assert!(well.text(true).starts_with("\x1b[32mhealthy\x1b[0m: "));
+    let warned = StatusView::new(status(true)).text(false);
+    assert!(warned.starts_with("healthy, with 1 warning: "), "{warned}");
     assert!(!well.text(false).contains("kernel"));
     assert!(json(&well).get("kernel").is_none());
 }

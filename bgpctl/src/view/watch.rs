@@ -4,6 +4,7 @@ use proto::v1;
 use proto::v1::watch_response::Event;
 use serde::Serialize;
 
+use super::counted;
 use super::kernel::KernelRouteView;
 use super::peer::PeerView;
 use super::route::RouteView;
@@ -123,10 +124,16 @@ impl EventView {
             EventKind::KernelRoute { route } => format!("kernel {}", route.key().0),
             EventKind::KernelRouteRemoved { prefix } => format!("kernel {prefix} is gone"),
             EventKind::SnapshotDone { peers, routes } => {
-                format!("-- this was all: {peers} peers, {routes} routes; changes follow --")
+                let peers = counted(*peers, ["peer", "peers"]);
+                let routes = counted(*routes, ["route", "routes"]);
+                format!("-- this was all: {peers}, {routes}; changes follow --")
             }
             EventKind::Gap { missed } => {
-                format!("-- {missed} changes were missed; everything follows anew --")
+                let missed = match missed {
+                    1 => "1 change was missed".to_owned(),
+                    missed => format!("{missed} changes were missed"),
+                };
+                format!("-- {missed}; everything follows anew --")
             }
         };
         format!("{what}\n")
