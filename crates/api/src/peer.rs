@@ -4,6 +4,8 @@ mod hindrance;
 mod settings;
 mod state;
 
+use std::net::IpAddr;
+
 use proto::v1;
 use proto::v1::peer_control_service_server::PeerControlService;
 use proto::v1::peer_service_server::PeerService;
@@ -132,6 +134,25 @@ fn gone() -> Status {
     fault::of_peer(&PeerError::NotFound)
 }
 
+/// That an address is not one of this node: a session with oneself never comes up.
+fn check_foreign(speaker: &Speaker, address: IpAddr) -> Result<(), Status> {
+    let kernel = speaker.kernel().into_iter();
+    let sessions = speaker.peers().filter_map(|p| p.session().negotiated());
+    let mut own = kernel
+        .flat_map(|fib| fib.local_addresses().map(|address| address.local))
+        .chain(sessions.map(|terms| terms.local.ip().to_canonical()))
+        .chain([IpAddr::V4(speaker.identity().router_id)]);
+    let mut violations = Violations::default();
+    // In labs, daemons on one host peer on loopback addresses with ports of their own.
+    if !address.is_loopback() && own.any(|own| own == address) {
+        violations.add(
+            "address",
+            format!("{address} is an address of this node; give the one of the peer"),
+        );
+    }
+    violations.into_result("the peer")
+}
+
 fn check_reason(reason: &str) -> Result<(), Status> {
     let mut violations = Violations::default();
     if reason.len() > MAX_REASON {
@@ -157,6 +178,7 @@ impl PeerControlService for Api {
         let clock = self.clock;
         let answer = self.asker.ask(move |speaker, now| {
             let config = settings::resolve(&config, speaker.config())?;
+            check_foreign(speaker, config.address)?;
             let known = speaker.find_peer(&config.address.to_string()).is_some();
             let id = speaker
                 .add_peer(now, config)

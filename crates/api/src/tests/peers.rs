@@ -148,6 +148,32 @@ fn every_fault_of_a_new_peer_is_named_as_the_file_would() {
 }
 
 #[test]
+fn an_address_of_this_node_is_no_peer() {
+    test(async {
+        use fib::{Address, KernelEvent};
+        let lab = Lab::start(Role::Node, NODE);
+        lab.tell(|speaker, now| {
+            let address = Address {
+                link: 2,
+                local: "10.0.7.7".parse().unwrap(),
+                subnet: None,
+            };
+            let added = true;
+            speaker.on_kernel(now, KernelEvent::Address { address, added });
+        })
+        .await;
+        let channel = lab.channel().await;
+        for own in ["10.0.7.7", "10.0.0.1"] {
+            let status = create(&channel, peer_config(own)).await.unwrap_err();
+            assert_eq!(status.code(), Code::InvalidArgument);
+            let faults = status.get_details_bad_request().unwrap().field_violations;
+            assert_eq!((faults.len(), faults[0].field.as_str()), (1, "address"));
+        }
+        assert!(create(&channel, peer_config("10.0.7.8")).await.is_ok());
+    });
+}
+
+#[test]
 fn a_peer_of_the_api_lives_from_create_to_delete() {
     test(async {
         let lab = Lab::start(Role::Node, NODE);
