@@ -112,6 +112,15 @@ fn routes_are_announced_and_withdrawn() {
         good(bgpctl(&fake, "route withdraw --all --owner me")),
         "2 withdrawn\n"
     );
+    assert_eq!(
+        good(bgpctl(
+            &fake,
+            "route withdraw 10.9.0.0/24 10.7.0.0/24 --owner me"
+        )),
+        "1 withdrawn; 1 of the 2 had not been announced by owner \"me\"\n"
+    );
+    let text = bad(bgpctl(&fake, "route withdraw 10.7.0.0/24 --owner me"));
+    assert!(text.contains("10.7.0.0/24 was not announced"), "{text}");
     assert!(
         fake.asked()
             .iter()

@@ -81,14 +81,61 @@ async fn withdraw(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let mut client = RouteControlServiceClient::new(channel);
+    let owner = args.owner.owner;
     let request = v1::WithdrawRequest {
-        owner: args.owner.owner,
-        prefixes: args.prefixes,
+        owner: owner.clone(),
+        prefixes: args.prefixes.clone(),
         all: args.all,
     };
     let answer = client.withdraw(unary(request)).await?;
     let v1::WithdrawResponse { withdrawn } = answer.into_inner();
+    let asked = u32::try_from(args.prefixes.len()).unwrap_or(u32::MAX);
+    if !args.all && withdrawn == 0 {
+        return Err(Failure::Argument(not_announced(&args.prefixes, &owner)));
+    }
     output.object(&Withdrawn { withdrawn }, |_| {
-        format!("{withdrawn} withdrawn\n")
+        let rest = match asked.saturating_sub(withdrawn) {
+            0 => String::new(),
+            rest => format!("; {rest} of the {asked} had not been announced by owner {owner:?}"),
+        };
+        format!("{withdrawn} withdrawn{rest}\n")
     })
+}
+
+/// Why nothing was withdrawn. A learned route is not ours to withdraw, and goes with its peer.
+fn not_announced(prefixes: &[String], owner: &str) -> String {
+    let (what, example) = match prefixes {
+        [] => ("no prefix".to_owned(), ""),
+        [one] => (one.clone(), one.as_str()),
+        [first, ..] => (
+            format!("none of the {} prefixes", prefixes.len()),
+            first.as_str(),
+        ),
+    };
+    let was = if prefixes.len() == 1 {
+        "was not"
+    } else {
+        "was"
+    };
+    format!(
+        "nothing withdrawn: {what} {was} announced by owner {owner:?}; \
+         see whose it is with bgpctl route list {example}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_announced;
+
+    #[test]
+    fn nothing_withdrawn_says_why_and_where_to_look() {
+        let one = ["10.7.0.0/24".to_owned()];
+        assert_eq!(
+            not_announced(&one, "lb"),
+            "nothing withdrawn: 10.7.0.0/24 was not announced by owner \"lb\"; \
+             see whose it is with bgpctl route list 10.7.0.0/24"
+        );
+        let two = ["10.7.0.0/24".to_owned(), "10.8.0.0/24".to_owned()];
+        assert!(not_announced(&two, "lb").contains(": none of the 2 prefixes was announced"),);
+    }
 }

@@ -284,8 +284,16 @@ impl RouteControlService for Log {
         &self,
         request: Request<v1::WithdrawRequest>,
     ) -> Result<Response<v1::WithdrawResponse>, Status> {
+        // Of what is named, it knows only what is in 10.9.0.0/16.
+        let withdrawn = match request.get_ref() {
+            v1::WithdrawRequest { all: true, .. } => 2,
+            v1::WithdrawRequest { prefixes, .. } => {
+                let known = prefixes.iter().filter(|prefix| prefix.starts_with("10.9."));
+                u32::try_from(known.count()).unwrap()
+            }
+        };
         self.note(request);
-        Ok(Response::new(v1::WithdrawResponse { withdrawn: 2 }))
+        Ok(Response::new(v1::WithdrawResponse { withdrawn }))
     }
 }
 

@@ -25,7 +25,10 @@ impl RouteControlService for Api {
         request: Request<v1::AnnounceRequest>,
     ) -> Result<Response<v1::AnnounceResponse>, Status> {
         let routes = parse_announce(request.into_inner())?;
-        let done = self.asker.ask(move |speaker, _| announce(speaker, routes));
+        let done = self.asker.ask(move |speaker, _| {
+            check_next_hops(speaker, &routes)?;
+            announce(speaker, routes)
+        });
         Ok(Response::new(done.await??))
     }
 
@@ -87,6 +90,26 @@ fn owned(speaker: &Speaker, owner: &str, from: ListPlace) -> (Vec<Prefix>, Optio
     (mine, next)
 }
 
+/// A reflector cannot be the next hop that an absent one stands for.
+fn check_next_hops(speaker: &Speaker, routes: &[(Prefix, ApiRoute)]) -> Result<(), Status> {
+    match speaker.config().role {
+        config::Role::Node => return Ok(()),
+        config::Role::Reflector => {}
+    }
+    let mut violations = Violations::default();
+    for (index, (prefix, route)) in routes.iter().enumerate() {
+        if route.next_hop.is_none() {
+            violations.add(
+                format!("routes[{index}].next_hop"),
+                format!(
+                    "{prefix}: a reflector has no kernel and forwards nothing: give --next-hop"
+                ),
+            );
+        }
+    }
+    violations.into_result("the request")
+}
+
 /// All or none: what was announced before a refusal is taken back.
 fn announce(
     speaker: &mut Speaker,
@@ -127,12 +150,15 @@ fn restore(speaker: &mut Speaker, prefix: Prefix, before: Option<ApiRoute>, owne
 /// All or none.
 fn withdraw(speaker: &mut Speaker, prefixes: &[Prefix], owner: &str) -> Result<u32, Status> {
     for prefix in prefixes {
-        if let Some(route) = speaker.api_route(prefix)
-            && route.owner != owner
-        {
-            let owner = route.owner.clone();
-            return Err(fault::of_route(prefix, &RouteError::Owned { owner }, true));
-        }
+        let refusal = match speaker.api_route(prefix) {
+            Some(route) if route.owner == owner => continue,
+            Some(route) => RouteError::Owned {
+                owner: route.owner.clone(),
+            },
+            None if speaker.config().blocks.contains(prefix) => RouteError::Configured,
+            None => continue,
+        };
+        return Err(fault::of_route(prefix, &refusal, true));
     }
     let mut withdrawn = 0;
     for prefix in prefixes {

@@ -8,6 +8,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt as _;
 
 use super::lab::{Lab, NODE, REFLECTOR, announce, prefix, test};
 
@@ -133,6 +134,26 @@ fn a_reflector_that_waits_for_clients_is_healthy_and_has_no_kernel() {
 }
 
 #[test]
+fn a_reflector_announces_only_with_a_next_hop() {
+    test(async {
+        let lab = Lab::start(Role::Reflector, REFLECTOR);
+        let mut control = RouteControlServiceClient::new(lab.channel().await);
+        let mut request = announcement("lb", &["10.9.0.0/24", "10.9.1.0/24"]);
+        request.routes[0].next_hop = Some("10.0.0.9".into());
+        let refused = control.announce(request.clone()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        let faults = refused.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(
+            (faults.len(), faults[0].field.as_str()),
+            (1, "routes[1].next_hop")
+        );
+        request.routes.truncate(1);
+        let done = control.announce(request).await.unwrap();
+        assert_eq!(done.into_inner().added, 1);
+    });
+}
+
+#[test]
 fn own_blocks_are_routes_and_pending_blackholes() {
     test(async {
         let lab = Lab::start(Role::Node, NODE);
@@ -216,6 +237,17 @@ fn announced_routes_have_an_owner() {
             .withdraw(withdraw("other", &["10.9.1.0/24"], false))
             .await;
         assert_eq!(refused.unwrap_err().code(), Code::FailedPrecondition);
+        // All or none here too; who asks for a block learns where it comes from.
+        let refused = control
+            .withdraw(withdraw("lb", &["10.9.1.0/24", "10.244.1.0/24"], false))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert!(
+            refused.message().contains("advertise.blocks"),
+            "{}",
+            refused.message()
+        );
         let one = control
             .withdraw(withdraw("lb", &["10.9.1.0/24", "10.7.0.0/24"], false))
             .await;
