@@ -88,11 +88,17 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Columns that are left out where no row has a value. The others stay also without one, so that
+/// a script finds them.
+const OPTIONAL: [&str; 1] = ["AGE"];
+
 /// Columns that rows are written to.
 #[derive(Debug)]
 pub(crate) struct Table {
     headers: Vec<&'static str>,
     widths: Vec<usize>,
+    /// The columns left out: none before the header is written.
+    left_out: Vec<usize>,
     header_written: bool,
 }
 
@@ -103,8 +109,26 @@ impl Table {
         Table {
             headers,
             widths,
+            left_out: Vec::new(),
             header_written: false,
         }
+    }
+
+    /// The optional columns without a value in the first page, which decides: a column cannot
+    /// come later.
+    fn without_value(&self, rows: &[Vec<Cell>]) -> Vec<usize> {
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let optional = self.headers.iter().enumerate();
+        optional
+            .filter(|(_, header)| OPTIONAL.contains(header))
+            .map(|(index, _)| index)
+            .filter(|index| {
+                rows.iter()
+                    .all(|row| row.get(*index).is_none_or(|cell| cell.text.is_empty()))
+            })
+            .collect()
     }
 
     /// Writes a page of rows, and the header before the first.
@@ -121,6 +145,7 @@ impl Table {
         }
         if !self.header_written {
             self.header_written = true;
+            self.left_out = self.without_value(rows);
             let header: Vec<Cell> = self.headers.iter().map(Cell::new).collect();
             out.write_all(self.line(&header, false).as_bytes())?;
         }
@@ -132,10 +157,14 @@ impl Table {
 
     fn line(&self, row: &[Cell], color: bool) -> String {
         let mut line = String::new();
+        let last = (0..row.len()).rfind(|index| !self.left_out.contains(index));
         for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
+            if self.left_out.contains(&index) {
+                continue;
+            }
             let text = cell.shown();
             line.push_str(&cell.tone.paint(text, color));
-            if index + 1 < row.len() {
+            if Some(index) != last {
                 let pad = width - text.chars().count() + 2;
                 let _ = write!(line, "{:pad$}", "");
             }
@@ -177,6 +206,31 @@ mod tests {
     #[test]
     fn an_empty_table_still_has_its_header() {
         assert_eq!(render(&[vec![]], false), "NAME  STATE  NOTE\n");
+    }
+
+    #[test]
+    fn an_age_that_nobody_has_is_left_out() {
+        let render = |pages: &[[[&str; 3]; 2]]| {
+            let mut table = Table::new(vec!["NAME", "NOTE", "AGE"]);
+            let mut out = Vec::new();
+            for page in pages {
+                let rows = page.map(|row| row.map(Cell::new).to_vec());
+                table.write(&mut out, &rows, false).unwrap();
+            }
+            String::from_utf8(out).unwrap()
+        };
+        let ageless = [["a", "", ""], ["b", "", ""]];
+        let aged = [["a", "", ""], ["b", "", "5s"]];
+        assert_eq!(render(&[ageless]), "NAME  NOTE\na     -\nb     -\n");
+        // The columns of a page are those of the next one.
+        assert_eq!(
+            render(&[ageless, aged]),
+            "NAME  NOTE\na     -\nb     -\na     -\nb     -\n"
+        );
+        assert_eq!(
+            render(&[aged]),
+            "NAME  NOTE  AGE\na     -     -\nb     -     5s\n"
+        );
     }
 
     #[test]
