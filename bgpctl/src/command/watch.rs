@@ -55,7 +55,7 @@ async fn follow(
     let mut client = WatchServiceClient::new(channel);
     let mut stream = client.watch(request).await?.into_inner();
     while let Some(response) = stream.message().await? {
-        if let Some(event) = EventView::new(response) {
+        if let Some(event) = EventView::new(response, SystemTime::now()) {
             each(event).await?;
         }
     }
@@ -128,7 +128,7 @@ impl<'o, 'a> Changes<'o, 'a> {
             EventKind::SnapshotDone { .. } => self.end_snapshot(),
             EventKind::Gap { .. } => {
                 self.snapshot = Some(Vec::new());
-                let line = event.line(false);
+                let line = event.what(false);
                 self.output.text(&line)?;
                 self.output.flush()
             }
@@ -227,14 +227,15 @@ async fn poll<T: Tabular, K: Ord, M: PartialEq + Clone>(
     let mut known: Option<BTreeMap<K, M>> = None;
     loop {
         let found = ask().await?;
+        let now = SystemTime::now();
         let mut before = known.take().unwrap_or_default();
         for (key, item) in &found {
             if before.remove(key).as_ref() != Some(item) {
-                changes.event(&shown(item.clone()).into())?;
+                changes.event(&EventView::found(shown(item.clone()), now))?;
             }
         }
         for (key, _) in before {
-            changes.event(&gone(key).into())?;
+            changes.event(&EventView::found(gone(key), now))?;
         }
         known = Some(found);
         changes.end_snapshot()?;

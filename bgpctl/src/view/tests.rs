@@ -451,19 +451,18 @@ fn the_longest_role_keeps_its_distance() {
 #[test]
 fn events_are_lines_and_flat_objects() {
     use v1::watch_response::Event;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(NOW * 1000 + 42);
     let view = |sequence, event| {
-        EventView::new(v1::WatchResponse {
-            sequence,
-            event: Some(event),
-        })
-        .unwrap()
+        let event = Some(event);
+        EventView::new(v1::WatchResponse { sequence, event }, now).unwrap()
     };
     let gap = view(3, Event::Gap(v1::Gap { missed: 10 }));
     assert_eq!(
         gap.line(false),
-        "-- 10 changes were missed; everything follows anew --\n"
+        "22:13:20Z -- 10 changes were missed; everything follows anew --\n"
     );
     let object = json(&gap);
+    assert_eq!(object["time"], "2023-11-14T22:13:20.042Z");
     assert_eq!(object["event"], "gap");
     assert_eq!(object["missed"], 10);
     assert_eq!(object["sequence"], 3);
@@ -472,11 +471,19 @@ fn events_are_lines_and_flat_objects() {
     assert_eq!(json(&route)["route"]["prefix"], "10.1.0.0/24");
     assert_eq!(
         route.line(false),
-        "route  *>F 10.1.0.0/24 via 10.0.0.1 from tor-a AS path 65001 65002\n"
+        "22:13:20Z route  *>F 10.1.0.0/24 via 10.0.0.1 from tor-a AS path 65001 65002\n"
     );
     let done = view(5, Event::SnapshotDone(v1::SnapshotDone::default()));
     assert_eq!(json(&done)["event"], "snapshot_done");
-    assert!(EventView::new(v1::WatchResponse::default()).is_none());
+    let counts = v1::SnapshotDone {
+        peers: 1,
+        routes: 2,
+    };
+    assert_eq!(
+        view(6, Event::SnapshotDone(counts)).what(false),
+        "-- this was all: 1 peer, 2 routes; changes follow --\n"
+    );
+    assert!(EventView::new(v1::WatchResponse::default(), now).is_none());
 }
 
 #[test]

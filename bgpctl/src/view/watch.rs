@@ -1,5 +1,7 @@
 //! Events of a watch.
 
+use std::time::SystemTime;
+
 use proto::v1;
 use proto::v1::watch_response::Event;
 use serde::Serialize;
@@ -9,10 +11,13 @@ use super::kernel::KernelRouteView;
 use super::peer::PeerView;
 use super::route::RouteView;
 use crate::table::printable;
+use crate::time;
 
 /// One event. `sequence` is absent where there is no stream.
 #[derive(Debug, Serialize)]
 pub(crate) struct EventView {
+    /// When it came here, RFC 3339.
+    time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
     #[serde(flatten)]
@@ -69,18 +74,18 @@ pub(crate) enum EventKind {
     },
 }
 
-impl From<EventKind> for EventView {
-    fn from(event: EventKind) -> EventView {
+impl EventView {
+    /// An event without a stream, found at `now`.
+    pub(crate) fn found(event: EventKind, now: SystemTime) -> EventView {
         EventView {
+            time: time::rfc3339(&now.into()),
             sequence: None,
             event,
         }
     }
-}
 
-impl EventView {
-    /// The view of an event. `None`: an event that this version does not know.
-    pub(crate) fn new(response: v1::WatchResponse) -> Option<EventView> {
+    /// The view of an event that came at `now`. `None`: an event that this version does not know.
+    pub(crate) fn new(response: v1::WatchResponse, now: SystemTime) -> Option<EventView> {
         let event = match response.event? {
             Event::Peer(peer) => EventKind::Peer {
                 peer: Box::new(PeerView::new(*peer)),
@@ -103,7 +108,7 @@ impl EventView {
         };
         Some(EventView {
             sequence: Some(response.sequence).filter(|sequence| *sequence != 0),
-            event,
+            ..EventView::found(event, now)
         })
     }
 
@@ -112,8 +117,15 @@ impl EventView {
         &self.event
     }
 
-    /// One line for people.
+    /// One line for people, with the time of the day.
     pub(crate) fn line(&self, color: bool) -> String {
+        // Of 2023-11-14T22:10:08.123Z: no time zones are known here, so the Z stays.
+        let time = self.time.get(11..19).unwrap_or_default();
+        format!("{time}Z {}", self.what(color))
+    }
+
+    /// The line without its time.
+    pub(crate) fn what(&self, color: bool) -> String {
         let what = match &self.event {
             EventKind::Peer { peer } => format!("peer   {}", peer.line(color)),
             EventKind::PeerRemoved { name, address } => {
