@@ -108,12 +108,15 @@ impl Speaker {
         };
         let update = wire::decode_update(body, &link.decode, scratch)?;
         if let Some(family) = update.end_of_rib {
-            link.end_of_rib.insert(family);
-            restart.touch();
-            events.push(Event::EndOfRib {
-                peer: peer.config.name.clone(),
-                family,
-            });
+            // A fact once per session: a peer that repeats it must not fill the log.
+            if !link.end_of_rib.contains(family) {
+                link.end_of_rib.insert(family);
+                restart.touch();
+                events.push(Event::EndOfRib {
+                    peer: peer.config.name.clone(),
+                    family,
+                });
+            }
             return Ok(());
         }
         link.last_update = now;

@@ -166,3 +166,29 @@ fn who_falls_off_the_log_is_reset_and_nobody_else_notices() {
     assert!(net.speaker(reads).rib().stats().destinations >= 40_000);
     net.hear(one, deaf);
 }
+
+#[test]
+fn a_repeated_end_of_rib_is_told_once() {
+    let mut net = Net::new(65_536);
+    let rr = reflector(&mut net, 250);
+    let local = SocketAddr::from(([10, 0, 0, 250], 179));
+    let admitted = net.ask(rr, |speaker, now| speaker.on_accepted(now, local, from(1)));
+    let Admission::Accepted { conn, .. } = admitted else {
+        panic!("the range holds it");
+    };
+    let capabilities = vec![wire::Capability::Multiprotocol(
+        wire::Family::Ipv4Unicast.afi_safi(),
+    )];
+    let open = wire::Open::new(Asn(64512), 90, [10, 0, 0, 1].into(), capabilities);
+    net.ask(rr, |speaker, now| {
+        speaker.on_bytes(now, conn, &open.encode());
+        speaker.on_bytes(now, conn, &wire::keepalive());
+        for _ in 0..1000 {
+            speaker.on_bytes(now, conn, &wire::end_of_rib(wire::Family::Ipv4Unicast));
+        }
+    });
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(up(&net, rr), 1);
+    let told = |event: &&Event| matches!(event, Event::EndOfRib { .. });
+    assert_eq!(net.events(rr).iter().filter(told).count(), 1);
+}
