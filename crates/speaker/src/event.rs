@@ -129,6 +129,11 @@ pub enum Event {
         /// One of them, with the reason.
         example: String,
     },
+    /// Facts older than those that follow were dropped, because nobody took them in time.
+    Lost {
+        /// How many.
+        count: u64,
+    },
     /// No route is missing in the kernel any more.
     KernelWhole,
     /// A new configuration is in effect.
@@ -157,6 +162,7 @@ impl Event {
             | Event::DynamicLimit { .. }
             | Event::NoNextHop { .. }
             | Event::KernelLacks { .. }
+            | Event::Lost { .. }
             | Event::Kernel { .. } => Severity::Warning,
         }
     }
@@ -248,6 +254,10 @@ impl fmt::Display for Event {
                 f,
                 "the kernel lacks {failed} of our routes ({example}); see bgpctl kernel list --state failed"
             ),
+            Event::Lost { count } => write!(
+                f,
+                "{count} lines were dropped here: too much happened at once"
+            ),
             Event::KernelWhole => f.write_str("the kernel lacks none of our routes any more"),
             Event::Reloaded { changes } if changes.is_empty() => {
                 write!(f, "configuration reloaded: no change")
@@ -279,11 +289,10 @@ impl Events {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
-        self.queue.pop_front()
-    }
-
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
+        match std::mem::take(&mut self.lost) {
+            0 => self.queue.pop_front(),
+            count => Some(Event::Lost { count }),
+        }
     }
 }
 
@@ -331,7 +340,7 @@ mod tests {
                 peer: index.to_string(),
             });
         }
-        assert_eq!(events.lost(), 3);
+        assert!(matches!(events.pop(), Some(Event::Lost { count: 3 })));
         assert!(matches!(events.pop(), Some(Event::PeerAdded { peer }) if peer == "3"));
     }
 }

@@ -296,11 +296,6 @@ impl Speaker {
     pub fn refused_connections(&self) -> u64 {
         self.admission.refused_total
     }
-
-    /// Facts dropped because nobody drained them in time.
-    pub fn lost_events(&self) -> u64 {
-        self.events.lost()
-    }
 }
 
 /// How many whole messages a slice holds, by the length field of each header (RFC 4271 section 4.1).
