@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, RouteState, Target};
 use rib::{Consumed, ConsumerId, DestView, PeerId, Rib};
-use wire::{Families, Family, Prefix};
+use wire::{Families, Prefix};
 
 use crate::Speaker;
 use crate::event::Event;
@@ -101,23 +101,6 @@ impl KernelSide {
     /// All addresses of this node.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
         self.fib.local_addresses().map(|own| own.local).collect()
-    }
-
-    /// The addresses on the interface that holds `local`, in order.
-    pub(crate) fn addresses_beside(&self, local: IpAddr) -> Vec<IpAddr> {
-        let local = local.to_canonical();
-        let link = self
-            .fib
-            .local_addresses()
-            .find(|own| own.local == local)
-            .map(|own| own.link);
-        let beside = self
-            .fib
-            .local_addresses()
-            .filter(|own| Some(own.link) == link);
-        let mut addresses: Vec<_> = beside.map(|own| own.local).collect();
-        addresses.sort_unstable();
-        addresses
     }
 
     /// Moves changes of the table into the plan; true while there are more.
@@ -277,10 +260,5 @@ impl Speaker {
     /// The kernel's view of one prefix, for flags in route listings.
     pub fn kernel_route(&self, prefix: &Prefix) -> Option<fib::RouteRow> {
         self.kernel.as_ref()?.fib.route(prefix)
-    }
-
-    /// Families whose left-over kernel routes still wait for the sweep.
-    pub fn unswept(&self) -> impl Iterator<Item = Family> {
-        self.restart.pending().iter()
     }
 }

@@ -39,11 +39,6 @@ impl Restart {
         }
     }
 
-    /// Families not swept yet.
-    pub(crate) fn pending(&self) -> Families {
-        self.pending
-    }
-
     /// A session came up.
     pub(crate) fn established(&mut self, now: Instant) {
         self.first_up.get_or_insert(now);

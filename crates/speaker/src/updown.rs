@@ -145,29 +145,18 @@ impl Speaker {
     /// and of the other family an address of the same interface (RFC 2545 section 3 asks for a
     /// global IPv6 address), unless one is configured.
     pub(crate) fn own_next_hops(&self, peer: &Peer, local: IpAddr) -> OwnNextHops {
-        let neighbours = self
-            .kernel
-            .as_ref()
-            .map(|kernel| kernel.addresses_beside(local))
-            .unwrap_or_default();
-        let v4 = neighbours.iter().find_map(|address| match address {
-            IpAddr::V4(v4) if !v4.is_link_local() => Some(*v4),
-            _ => None,
-        });
-        let v6 = neighbours.iter().find_map(|address| match address {
-            IpAddr::V6(v6) if !v6.is_unicast_link_local() => Some(*v6),
-            _ => None,
-        });
-        match local.to_canonical() {
-            IpAddr::V4(local) => OwnNextHops {
-                v4: Some(local),
-                v6: peer.config.next_hop_v6.or(v6),
-            },
-            IpAddr::V6(local) => OwnNextHops {
-                v4,
-                v6: peer.config.next_hop_v6.or(Some(local)),
-            },
+        let local = local.to_canonical();
+        let fib = self.kernel.as_ref().map(KernelSide::fib);
+        let beside = fib.and_then(|fib| fib.companion_address(local));
+        let mut own = OwnNextHops::default();
+        for address in [Some(local), beside].into_iter().flatten() {
+            match address {
+                IpAddr::V4(v4) => own.v4 = Some(v4),
+                IpAddr::V6(v6) => own.v6 = Some(v6),
+            }
         }
+        own.v6 = peer.config.next_hop_v6.or(own.v6);
+        own
     }
 
     /// Families to announce: those agreed on. One for which we have no next hop of our own is
