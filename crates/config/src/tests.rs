@@ -65,7 +65,7 @@ fn an_as_number_is_enough() {
     assert_eq!(
         config.limits,
         Limits {
-            export_log: 64 << 20,
+            export_log: 16 << 20,
             tombstones: 1_000_000
         }
     );

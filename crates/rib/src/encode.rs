@@ -4,7 +4,7 @@
 //! encoded once, and its NLRI are packed into as few messages as hold them. So a message has one source, one
 //! ORIGINATOR_ID and one next hop, which are its tags. Withdrawals carry none of these and pack across sources.
 //!
-//! Engine rules 1, 2 and 3.
+//! Engine rules 1, 2, 3, and what 10 and 12 have in common with them.
 
 use std::net::IpAddr;
 
@@ -62,6 +62,8 @@ enum Target {
     Log,
     /// Into the snapshot: the log knows better, nothing is withdrawn or remembered.
     Snapshot,
+    /// For one detached member: nobody knows what it has, so everything that it may not have is withdrawn.
+    Alone,
 }
 
 /// Attributes as they go out.
@@ -88,7 +90,7 @@ pub(crate) fn pull(
     scratch: &mut Scratch,
     budget: usize,
 ) -> usize {
-    let start_version = group.cursor.floor();
+    let start_version = group.cursor.version();
     let families = group.settings.families;
     let mut taken = 0;
     while taken < budget {
@@ -101,8 +103,15 @@ pub(crate) fn pull(
         }
         scratch.take(routes, change.dest);
     }
-    let log = &mut group.log;
-    log.begin(start_version);
+    log(group, routes, scratch, start_version);
+    // What a member that came back does not know was pulled before the head, or has just been (engine rule 11).
+    group.is_unsure &= versions.is_pending(&group.cursor);
+    taken
+}
+
+/// Encodes the batch into the log.
+fn log(group: &mut Group, routes: Routes<'_>, scratch: &mut Scratch, start_version: u64) {
+    group.log.begin(start_version);
     let mut encoder = Encoder {
         routes,
         group,
@@ -117,7 +126,58 @@ pub(crate) fn pull(
     if takes_back {
         group.drop_image();
     }
-    taken
+}
+
+/// Encodes the destinations in these slots into the log once more, under settings that have changed (engine rule 12).
+///
+/// Pending destinations are left out: their pull follows the new settings anyway.
+pub(crate) fn rewalk(
+    group: &mut Group,
+    versions: &VersionList,
+    routes: Routes<'_>,
+    scratch: &mut Scratch,
+    slots: std::ops::Range<u32>,
+) {
+    let pulled = group.cursor.version();
+    for slot in slots {
+        let known = versions.is_linked(slot) && versions.version(slot) <= pulled;
+        if known && group.settings.families.contains(routes.table.family(slot)) {
+            scratch.take(routes, slot);
+        }
+    }
+    log(group, routes, scratch, pulled);
+}
+
+/// What a detached member is told in one go, as destinations of its own pull.
+pub(crate) struct Private<'a> {
+    pub(crate) routes: Routes<'a>,
+    pub(crate) scratch: &'a mut Scratch,
+}
+
+impl Private<'_> {
+    /// Takes a destination into the batch.
+    pub(crate) fn take(&mut self, group: &Group, dest: u32) {
+        let family = self.routes.table.family(dest);
+        if group.settings.families.contains(family) {
+            self.scratch.take(self.routes, dest);
+        }
+    }
+
+    /// Encodes the batch into the group's private log: as the group's settings say, and a withdrawal for everything
+    /// that is not there or not let out (engine rule 10).
+    pub(crate) fn encode(self, group: &mut Group) {
+        group.private.begin(0);
+        let mut encoder = Encoder {
+            routes: self.routes,
+            group,
+            scratch: self.scratch,
+            target: Target::Alone,
+            takes_back: false,
+        };
+        encoder.announce();
+        encoder.withdraw();
+        group.private.end();
+    }
 }
 
 /// Encodes what the group last told about the destinations in these slots into its snapshot stream.
@@ -171,6 +231,7 @@ impl Encoder<'_> {
         match self.target {
             Target::Log => &mut self.group.log,
             Target::Snapshot => &mut self.group.snapshot,
+            Target::Alone => &mut self.group.private,
         }
     }
 
@@ -280,7 +341,7 @@ impl Encoder<'_> {
             };
             let kind = self.remember(done..done + count, family, last);
             let len = self.log().push(start, kind, family, tags);
-            self.group.counters.announced += count as u64;
+            self.group.counters.announced += counted(self.target, count);
             self.count(len);
             done += count;
         }
@@ -289,10 +350,13 @@ impl Encoder<'_> {
 
     /// Notes what the routes of a message are now, and says what the message is for who must not have them.
     fn remember(&mut self, routes: std::ops::Range<usize>, family: Family, last: Last) -> Kind {
-        if self.target == Target::Snapshot {
-            return Kind::Announce;
+        match self.target {
+            Target::Log => {}
+            Target::Snapshot => return Kind::Announce,
+            Target::Alone => return Kind::Replace,
         }
-        let mut replaces = false;
+        let mut replaces = self.group.is_unsure;
+        self.takes_back |= replaces;
         for dest in &self.scratch.dests[routes] {
             let before = self.group.last(*dest);
             self.takes_back |= before.is_some();
@@ -318,7 +382,7 @@ impl Encoder<'_> {
                 let start = buffer.len();
                 let count = wire::encode_withdraw(buffer, family, &mut rest, &encode);
                 let len = self.log().push(start, Kind::Withdraw, family, Tags::NONE);
-                self.group.counters.withdrawn += count as u64;
+                self.group.counters.withdrawn += counted(self.target, count);
                 self.count(len);
             }
             self.scratch.nlri = nlri;
@@ -331,18 +395,43 @@ impl Encoder<'_> {
         let scratch = &mut *self.scratch;
         scratch.nlri.clear();
         for dest in &scratch.gone {
-            if table.family(*dest) == family && self.group.last(*dest).is_some() {
+            if table.family(*dest) != family {
+                continue;
+            }
+            let may_be_known = match self.target {
+                Target::Alone => true,
+                Target::Log | Target::Snapshot => {
+                    self.group.is_unsure || self.group.last(*dest).is_some()
+                }
+            };
+            if may_be_known {
                 let prefix = table.prefix(*dest);
                 scratch.nlri.push(Nlri { prefix, path_id: 0 });
-                self.group.set_last(*dest, family, Last::NONE);
-                self.takes_back = true;
+                if self.target == Target::Log {
+                    self.group.set_last(*dest, family, Last::NONE);
+                    self.takes_back = true;
+                }
             }
         }
     }
 
     fn count(&mut self, len: usize) {
-        self.group.counters.messages_encoded += 1;
-        self.group.counters.bytes_encoded += len as u64;
+        let counters = &mut self.group.counters;
+        if self.target == Target::Alone {
+            counters.private_bytes += len as u64;
+        } else {
+            counters.messages_encoded += 1;
+            counters.bytes_encoded += len as u64;
+        }
+    }
+}
+
+/// Routes of messages that the whole group is sent.
+fn counted(target: Target, count: usize) -> u64 {
+    if target == Target::Alone {
+        0
+    } else {
+        count as u64
     }
 }
 

@@ -14,7 +14,7 @@ use wire::Family;
 use crate::encode;
 use crate::group::Group;
 use crate::ids::{ExportSettings, PeerId, ReceiverIdentity};
-use crate::member::{EndOfRib, Member, Output, Wake};
+use crate::member::{EndOfRib, Member, Output, Reads, Wake};
 use crate::rib::{ResetReason, Rib};
 
 /// Changes pulled by one call of [`Rib::flush`]: about 200 microseconds.
@@ -27,6 +27,11 @@ const SEND_COST: Duration = Duration::from_micros(6);
 const SEND_SHARE: u32 = 4;
 /// The longest that a change waits for others.
 const LONGEST_TICK: Duration = Duration::from_millis(100);
+
+/// True if more may be written into a group's log: somebody has read it all, or not much of it waits.
+pub(crate) fn is_log_wanted(group: &Group) -> bool {
+    group.log.has_reader_at_tail() || group.log.retained() < LOG_AHEAD
+}
 
 impl Rib {
     /// A peer becomes a receiver, with an empty table: it will be sent all that its group sends, then End-of-RIB for
@@ -55,7 +60,7 @@ impl Rib {
     }
 
     /// The group with these settings, new if there is none.
-    fn group_of(&mut self, settings: ExportSettings) -> usize {
+    pub(crate) fn group_of(&mut self, settings: ExportSettings) -> usize {
         let same = |group: &Option<Group>| {
             group
                 .as_ref()
@@ -84,7 +89,9 @@ impl Rib {
         }
         let slot = &mut self.groups[member.group as usize];
         let Some(group) = slot else { return };
-        member.leave(peer, group);
+        if let Some(cursor) = member.leave(peer, group) {
+            self.best.drop_cursor(&cursor);
+        }
         // The last one puts out the light: who comes next finds a new group, whose pull is the snapshot (rule 8).
         if group.members.is_empty() {
             self.past.add(&group.counters);
@@ -120,9 +127,7 @@ impl Rib {
 
     fn is_pullable(&self, group: &Group) -> bool {
         self.best.is_pending(&group.cursor)
-            && (group.log.has_reader_at_tail()
-                || group.log.retained() < LOG_AHEAD
-                || self.has_too_many_tombstones())
+            && (is_log_wanted(group) || self.has_too_many_tombstones())
     }
 
     fn is_pull_wanted(&self) -> bool {
@@ -204,21 +209,9 @@ impl Rib {
                     member.end_of_rib = EndOfRib::At(tail);
                     false
                 }
-                EndOfRib::At(_) | EndOfRib::Sent => false,
+                EndOfRib::At(_) | EndOfRib::AtReturn | EndOfRib::Sent => false,
             }
         });
-    }
-
-    /// Resets members that keep more of the log than its limit. Who has only the latest batch to read is spared: it
-    /// had read everything before that was made, and cannot have read it yet.
-    fn limit_log(&mut self, index: usize) {
-        let limit = self.config.log_limit;
-        let is_too_long = |group: &Group| group.log.retained() > limit && group.log.is_behind();
-        while self.groups[index].as_ref().is_some_and(is_too_long) {
-            if self.evict_oldest(index, ResetReason::LogLimit) == 0 {
-                break;
-            }
-        }
     }
 
     /// True if [`Rib::fill`] has something for the peer.
@@ -249,8 +242,22 @@ impl Rib {
             size: 0,
             max: max_bytes,
         };
-        member.fill(peer, group, &mut out);
+        match member.reads {
+            Reads::Attached(_) => member.fill(peer, group, &mut out),
+            Reads::Alone(_) => self.fill_alone(peer, &mut out),
+        }
         self.delivered_bytes += out.size as u64;
+        self.note_read(peer);
+    }
+
+    /// Notes that a member's writer got all that there is, if that is so.
+    fn note_read(&mut self, peer: PeerId) {
+        let Some(member) = &mut self.members[peer.index()] else {
+            return;
+        };
+        let Some(group) = &self.groups[member.group as usize] else {
+            return;
+        };
         if member.wake == Wake::Told && !member.is_readable(group) {
             member.wake = Wake::Idle;
         }

@@ -92,6 +92,10 @@ pub struct GroupCounters {
     pub withdrawn: u64,
     /// Routes that did not fit into the largest message and were withdrawn instead.
     pub too_large: u64,
+    /// Octets encoded for single members that had been detached.
+    pub private_bytes: u64,
+    /// Times that a member was detached because it read too slowly.
+    pub detached: u64,
 }
 
 impl GroupCounters {
@@ -103,12 +107,16 @@ impl GroupCounters {
             announced,
             withdrawn,
             too_large,
+            private_bytes,
+            detached,
         } = *other;
         self.bytes_encoded += bytes_encoded;
         self.messages_encoded += messages_encoded;
         self.announced += announced;
         self.withdrawn += withdrawn;
         self.too_large += too_large;
+        self.private_bytes += private_bytes;
+        self.detached += detached;
     }
 }
 
@@ -132,6 +140,18 @@ pub(crate) struct Group {
     pub(crate) syncing: Vec<PeerId>,
     /// Members whose End-of-RIB waits for a pull.
     pub(crate) awaiting: Vec<PeerId>,
+    /// Members that read by themselves, because they were too slow.
+    pub(crate) alone: Vec<PeerId>,
+    /// Messages of a private pull, on the way to the one who pulls.
+    pub(crate) private: Log,
+    /// A member came back that may have read what the group has not pulled, or may not have read what it has: until
+    /// the next pull has reached the head of the version list, everything is told as if it replaced something (engine
+    /// rule 11).
+    pub(crate) is_unsure: bool,
+    /// The walk that tells everything once more because settings have changed: its next slot (engine rule 12).
+    pub(crate) rewalk: Option<u32>,
+    /// The message behind the last one of the latest such walk.
+    pub(crate) rewalk_end: u64,
     pub(crate) counters: GroupCounters,
     advertised: [u32; 2],
     /// Of those, how many came from each peer, which is not sent them back.
@@ -152,6 +172,11 @@ impl Group {
             walk_families: Families::EMPTY,
             syncing: Vec::new(),
             awaiting: Vec::new(),
+            alone: Vec::new(),
+            private: Log::default(),
+            is_unsure: false,
+            rewalk: None,
+            rewalk_end: 0,
             counters: GroupCounters::default(),
             advertised: [0; 2],
             own: Vec::new(),
@@ -211,10 +236,22 @@ impl Group {
         }
     }
 
-    /// Tombstones up to this version may go as far as this group is concerned (engine rule 5).
+    /// Tombstones up to this version may go as far as this group and those who read its log are concerned (engine rule
+    /// 5). Detached members are asked for by themselves.
     pub(crate) fn floor(&self) -> u64 {
-        let pulled = self.cursor.floor();
-        self.log.oldest_version().unwrap_or(pulled).min(pulled)
+        let pulled = self.cursor.version();
+        let oldest = self.log.oldest_version().unwrap_or(pulled).min(pulled);
+        self.floor_of(oldest)
+    }
+
+    /// Tombstones up to this version may go as far as somebody is concerned who was told what was pulled up to `version`.
+    pub(crate) fn floor_of(&self, version: u64) -> u64 {
+        version.max(self.cursor.base())
+    }
+
+    /// True if members that read by themselves can be served: what the group is to tell is known up to its version.
+    pub(crate) fn serves_alone(&self) -> bool {
+        self.rewalk.is_none() && self.cursor.version() >= self.cursor.base()
     }
 
     /// What was last put into the log for a destination.

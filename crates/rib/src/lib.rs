@@ -17,7 +17,9 @@
 //!
 //! RFC 4271 sections 9.1 and 9.2, RFC 4456, RFC 4760, RFC 2918, RFC 4724 section 2 (End-of-RIB), RFC 1997.
 
+mod alone;
 mod apply;
+mod change;
 mod consumer;
 mod encode;
 mod export;

@@ -153,6 +153,12 @@ impl Log {
         self.batches.get(index).map(|batch| batch.start_version)
     }
 
+    /// Version before the batch that a reader stands in; none if it has read everything.
+    pub(crate) fn version_at(&self, place: Place) -> Option<u64> {
+        let index = usize::try_from(place.batch.checked_sub(self.first_batch)?).ok()?;
+        self.batches.get(index).map(|batch| batch.start_version)
+    }
+
     fn end_batch(&self) -> u64 {
         self.first_batch + self.batches.len() as u64
     }

@@ -3,7 +3,7 @@
 //! A member reads its snapshot stream first and the log behind it, so that whatever the snapshot says is written before
 //! the log can say something newer (engine rule 7). A message goes to it as it is, except an announcement of routes
 //! that it may not have: that is left out, or, where the member may have such a route in an older form, written as the
-//! withdrawal of its routes (rule 4).
+//! withdrawal of its routes (rule 4). Who is too slow for the log reads by itself: see `alone`.
 //!
 //! RFC 4456 section 8 (never back to the originator), RFC 4271 section 5.1.3 (never to the next hop), RFC 4724
 //! section 2 (End-of-RIB, once for each family).
@@ -15,6 +15,7 @@ use crate::group::{Group, WalkPlace};
 use crate::ids::{PeerId, ReceiverIdentity};
 use crate::log::{Kind, Log, Message, Place};
 use crate::transform;
+use crate::versions::Cursor;
 
 /// The walk of a member that has joined or asked for a refresh.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) enum EndOfRib {
     },
     /// When the member has read the log up to this message, and its walk has ended.
     At(u64),
+    /// When the member, which reads by itself, has come back to the log.
+    AtReturn,
     /// It was sent.
     Sent,
 }
@@ -54,12 +57,43 @@ pub(crate) enum Wake {
     Told,
 }
 
+/// A member that reads what its group encodes for all.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// Place in the group's log.
+    pub(crate) place: Place,
+    /// Its walk, while it has one.
+    pub(crate) sync: Option<Sync>,
+}
+
+/// A member that was too slow for the log and pulls from the version list by itself. While it is stuck it costs these
+/// octets and nothing else.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    /// It was told of all changes up to this version; of nothing for certain while this is 0. A cursor that stands
+    /// elsewhere is out of date.
+    pub(crate) pull: u64,
+    /// Tombstones above this version stay for it. No more than it was told of when it was detached, however often it
+    /// has to begin again.
+    pub(crate) hold: u64,
+    /// Place in the version list, once it has begun to pull.
+    pub(crate) cursor: Option<Cursor>,
+}
+
+/// Where a member reads.
+#[derive(Debug)]
+pub(crate) enum Reads {
+    Attached(Attached),
+    Alone(Alone),
+}
+
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) group: u32,
     pub(crate) identity: ReceiverIdentity,
-    pub(crate) place: Place,
-    pub(crate) sync: Option<Sync>,
+    pub(crate) reads: Reads,
+    /// Tombstones up to this version do not matter to it: its table was empty, and what it began with is younger.
+    pub(crate) base: u64,
     pub(crate) end_of_rib: EndOfRib,
     pub(crate) wake: Wake,
 }
@@ -185,13 +219,16 @@ impl Member {
         let mut member = Member {
             group: index,
             identity,
-            place: group.log.enter_at_pin(),
-            sync: Some(Sync {
-                end: image.end,
-                place: group.snapshot.enter_at_pin(),
-                stop: image.stop,
-                families: group.settings.families,
+            reads: Reads::Attached(Attached {
+                place: group.log.enter_at_pin(),
+                sync: Some(Sync {
+                    end: image.end,
+                    place: group.snapshot.enter_at_pin(),
+                    stop: image.stop,
+                    families: group.settings.families,
+                }),
             }),
+            base: group.cursor.floor(),
             end_of_rib: EndOfRib::At(group.log.tail()),
             wake: Wake::Idle,
         };
@@ -208,20 +245,33 @@ impl Member {
         member
     }
 
+    /// The walk that it is in.
+    pub(crate) fn sync(&self) -> Option<&Sync> {
+        match &self.reads {
+            Reads::Attached(attached) => attached.sync.as_ref(),
+            Reads::Alone(_) => None,
+        }
+    }
+
     /// Starts the walk over all destinations from where the group's walk stands, or makes the present one go on for a
-    /// whole lap.
+    /// whole lap. A member that reads by itself begins again.
     pub(crate) fn start_walk(&mut self, peer: PeerId, group: &mut Group, families: Families) {
+        let attached = match &mut self.reads {
+            Reads::Attached(attached) => attached,
+            Reads::Alone(alone) => return alone.begin_again(),
+        };
         let end = group.walk.lap_later();
         group.walk_families = group.walk_families | families;
-        let walking = self.sync.as_ref().is_some_and(|sync| sync.stop.is_none());
-        match &mut self.sync {
+        let sync = attached.sync.as_ref();
+        let walking = sync.is_some_and(|sync| sync.stop.is_none());
+        match &mut attached.sync {
             Some(sync) => {
                 sync.end = end;
                 sync.stop = None;
                 sync.families = sync.families | families;
             }
             None => {
-                self.sync = Some(Sync {
+                attached.sync = Some(Sync {
                     end,
                     place: group.snapshot.enter(),
                     stop: None,
@@ -234,53 +284,125 @@ impl Member {
         }
     }
 
-    /// Leaves the group.
-    pub(crate) fn leave(self, peer: PeerId, group: &mut Group) {
-        group.log.exit(self.place);
-        if let Some(sync) = self.sync {
-            group.snapshot.exit(sync.place);
-        }
-        for list in [&mut group.members, &mut group.syncing, &mut group.awaiting] {
-            if let Some(index) = list.iter().position(|other| *other == peer) {
-                list.swap_remove(index);
+    /// Leaves the group. Gives the cursor back that it read by itself with.
+    pub(crate) fn leave(self, peer: PeerId, group: &mut Group) -> Option<Cursor> {
+        let cursor = match self.reads {
+            Reads::Attached(attached) => {
+                attached.leave(group);
+                None
             }
+            Reads::Alone(alone) => alone.cursor,
+        };
+        for list in [
+            &mut group.members,
+            &mut group.syncing,
+            &mut group.awaiting,
+            &mut group.alone,
+        ] {
+            remove(list, peer);
         }
         group.note_walk();
+        cursor
+    }
+
+    /// Tombstones that this member may still have to be told of are above this version.
+    pub(crate) fn hold(&self, group: &Group) -> u64 {
+        match &self.reads {
+            Reads::Attached(attached) => group.floor_of(attached.version(group)).max(self.base),
+            Reads::Alone(alone) => alone.hold,
+        }
+    }
+
+    /// Lets go of the log, to read by itself from now on (engine rule 9). What was handed out already will be written.
+    ///
+    /// It goes on where the log held it, if it knows all that was before that: not in the middle of a walk, and not while
+    /// something may stand in the log that was told under other settings.
+    pub(crate) fn detach(&mut self, peer: PeerId, group: &mut Group) {
+        let hold = self.hold(group);
+        let Reads::Attached(attached) = &self.reads else {
+            return;
+        };
+        let is_old = group.rewalk.is_some() || attached.place.message() < group.rewalk_end;
+        let pull = if attached.sync.is_some() || is_old {
+            0
+        } else {
+            attached.version(group)
+        };
+        let alone = Reads::Alone(Alone {
+            pull,
+            hold,
+            cursor: None,
+        });
+        if let Reads::Attached(attached) = std::mem::replace(&mut self.reads, alone) {
+            attached.leave(group);
+        }
+        if self.end_of_rib != EndOfRib::Sent {
+            self.end_of_rib = EndOfRib::AtReturn;
+        }
+        remove(&mut group.syncing, peer);
+        remove(&mut group.awaiting, peer);
+        group.alone.push(peer);
+        group.note_walk();
+    }
+
+    /// Goes back to the log, at its tail, after it has pulled all that the group has (engine rule 11).
+    pub(crate) fn attach(&mut self, peer: PeerId, group: &mut Group) -> Option<Cursor> {
+        let attached = Reads::Attached(Attached {
+            place: group.log.enter(),
+            sync: None,
+        });
+        let Reads::Alone(alone) = std::mem::replace(&mut self.reads, attached) else {
+            return None;
+        };
+        if self.end_of_rib == EndOfRib::AtReturn {
+            self.end_of_rib = EndOfRib::At(group.log.tail());
+        }
+        remove(&mut group.alone, peer);
+        alone.cursor
     }
 
     /// Ends the walk if everything of it was read.
     pub(crate) fn end_walk(&mut self, group: &mut Group) {
-        let ended = self
-            .sync
-            .as_ref()
-            .is_some_and(|sync| sync.stop.is_some_and(|stop| sync.place.message() >= stop));
-        if ended && let Some(sync) = self.sync.take() {
-            group.snapshot.exit(sync.place);
+        if let Reads::Attached(attached) = &mut self.reads {
+            attached.end_walk(group);
         }
     }
 
     fn is_end_of_rib_due(&self) -> bool {
-        let reached = matches!(self.end_of_rib, EndOfRib::At(at) if self.place.message() >= at);
-        reached && self.sync.is_none()
+        match &self.reads {
+            Reads::Attached(Attached { place, sync: None }) => {
+                matches!(self.end_of_rib, EndOfRib::At(at) if place.message() >= at)
+            }
+            Reads::Attached(_) | Reads::Alone(_) => false,
+        }
     }
 
     /// True if [`Member::fill`] would give something, or at least move on.
     pub(crate) fn is_readable(&self, group: &Group) -> bool {
-        match &self.sync {
-            Some(sync) if sync.place.message() < sync.unread_end(group) => true,
-            Some(_) | None => self.place.message() < group.log.tail() || self.is_end_of_rib_due(),
+        match &self.reads {
+            Reads::Attached(Attached {
+                sync: Some(sync), ..
+            }) if sync.place.message() < sync.unread_end(group) => true,
+            Reads::Attached(attached) => {
+                attached.place.message() < group.log.tail() || self.is_end_of_rib_due()
+            }
+            Reads::Alone(_) => group.serves_alone(),
         }
     }
 
-    /// Hands out messages: of the snapshot first, then of the log, then End-of-RIB when it is due.
+    /// Hands out messages: of the snapshot first, then of the log, then End-of-RIB when it is due. Nothing, if it reads by
+    /// itself.
     pub(crate) fn fill(&mut self, peer: PeerId, group: &mut Group, out: &mut Output<'_>) {
+        let Reads::Attached(attached) = &mut self.reads else {
+            return;
+        };
         let mut reader = Reader {
             peer,
             identity: &self.identity,
             families: group.settings.families,
             encode: &group.settings.encode,
         };
-        if let Some(sync) = &mut self.sync {
+        if let Some(sync) = &mut attached.sync {
             let stop = sync.unread_end(group);
             let families = reader.families;
             reader.families = sync.families;
@@ -291,14 +413,76 @@ impl Member {
             }
         }
         let tail = group.log.tail();
-        reader.read(&mut group.log, &mut self.place, tail, out);
-        self.end_walk(group);
+        reader.read(&mut group.log, &mut attached.place, tail, out);
+        attached.end_walk(group);
         if self.is_end_of_rib_due() {
             self.end_of_rib = EndOfRib::Sent;
             for family in group.settings.families.iter() {
                 out.push(wire::end_of_rib(family));
             }
         }
+    }
+
+    /// Hands out all that was written into the group's private log since `place`, and leaves it.
+    pub(crate) fn fill_private(
+        &self,
+        peer: PeerId,
+        group: &mut Group,
+        mut place: Place,
+        out: &mut Output<'_>,
+    ) {
+        let reader = Reader {
+            peer,
+            identity: &self.identity,
+            families: group.settings.families,
+            encode: &group.settings.encode,
+        };
+        let mut all = Output {
+            slices: &mut *out.slices,
+            size: 0,
+            max: usize::MAX,
+        };
+        let tail = group.private.tail();
+        reader.read(&mut group.private, &mut place, tail, &mut all);
+        group.private.exit(place);
+        out.size += all.size;
+    }
+}
+
+impl Attached {
+    /// The group had pulled up to here when it wrote what this member reads next.
+    fn version(&self, group: &Group) -> u64 {
+        let version = group.log.version_at(self.place);
+        version.unwrap_or(group.cursor.version())
+    }
+
+    fn leave(self, group: &mut Group) {
+        group.log.exit(self.place);
+        if let Some(sync) = self.sync {
+            group.snapshot.exit(sync.place);
+        }
+    }
+
+    fn end_walk(&mut self, group: &mut Group) {
+        let sync = self.sync.as_ref();
+        let ended =
+            sync.is_some_and(|sync| sync.stop.is_some_and(|stop| sync.place.message() >= stop));
+        if ended && let Some(sync) = self.sync.take() {
+            group.snapshot.exit(sync.place);
+        }
+    }
+}
+
+impl Alone {
+    /// It is to be told everything once more; tombstones stay for it as they did.
+    pub(crate) fn begin_again(&mut self) {
+        self.pull = 0;
+    }
+}
+
+fn remove(list: &mut Vec<PeerId>, peer: PeerId) {
+    if let Some(index) = list.iter().position(|other| *other == peer) {
+        list.swap_remove(index);
     }
 }
 

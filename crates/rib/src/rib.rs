@@ -47,8 +47,11 @@ pub struct RibConfig {
 /// Why a receiver must be reset, with Cease subcode 8, Out of Resources (RFC 4486).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResetReason {
-    /// It reads so slowly that what it has not read exceeds the limit of the log.
+    /// It reads so slowly that what it has not read exceeds the limit of the log, and withdrawals that it would have to
+    /// be told of have been forgotten.
     LogLimit,
+    /// It reads by itself because it is slow, and more withdrawals wait for it than may.
+    TombstoneLimit,
 }
 
 impl fmt::Display for ResetReason {
@@ -56,6 +59,9 @@ impl fmt::Display for ResetReason {
         f.write_str(match self {
             ResetReason::LogLimit => {
                 "it reads too slowly: what it has not read yet exceeds the limit of the export log"
+            }
+            ResetReason::TombstoneLimit => {
+                "it reads too slowly: more withdrawn routes wait for it than `limits.tombstones` allows"
             }
         })
     }
@@ -80,6 +86,8 @@ pub struct Stats {
     pub kept_bytes: usize,
     /// Members of all groups.
     pub members: usize,
+    /// Those of them that are too slow for their group's log and read by themselves.
+    pub detached: usize,
     /// Number of export groups.
     pub groups: usize,
     /// Sums over all groups that ever were.
@@ -230,6 +238,7 @@ impl Rib {
             log_bytes: groups().map(Group::retained).sum(),
             kept_bytes: groups().map(Group::kept).sum(),
             members: self.member_count,
+            detached: groups().map(|group| group.alone.len()).sum(),
             groups: groups().count(),
             totals,
             delivered_bytes: self.delivered_bytes,

@@ -16,6 +16,8 @@ const NIL: u32 = u32::MAX;
 const MARK: u32 = 1 << 31;
 /// The bit of a link's version that says: in the list of tombstones.
 const TOMB: u64 = 1 << 63;
+/// Steps that looking for a place in the list may take: below 100 microseconds.
+const SEARCH: usize = 1024;
 
 /// Place of one destination or marker: 16 octets.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +61,11 @@ impl Cursor {
     pub(crate) fn floor(&self) -> u64 {
         self.version.max(self.base)
     }
+
+    /// The version at which the reader began with an empty table.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
 }
 
 /// What a reader is told of one destination.
@@ -79,6 +86,8 @@ pub(crate) struct VersionList {
     tomb: Ends,
     latest: u64,
     tombstones: usize,
+    /// Version of the youngest tombstone that was collected.
+    collected: u64,
 }
 
 impl VersionList {
@@ -95,6 +104,7 @@ impl VersionList {
             tomb: none,
             latest: 0,
             tombstones: 0,
+            collected: 0,
         }
     }
 
@@ -215,9 +225,17 @@ impl VersionList {
             return None;
         }
         self.unlink(slot, true);
-        *self.link(slot) = UNLINKED;
+        let link = self.link(slot);
+        let version = link.version & !TOMB;
+        *link = UNLINKED;
+        self.collected = self.collected.max(version);
         self.tombstones -= 1;
         Some(slot)
+    }
+
+    /// A reader that knows all changes up to this version can still be told of every later one, withdrawals included.
+    pub(crate) fn is_complete_from(&self, version: u64) -> bool {
+        version >= self.collected
     }
 
     fn new_mark(&mut self) -> u32 {
@@ -246,6 +264,36 @@ impl VersionList {
         self.insert_after(cursor.tomb, tail, true);
         cursor.version = 0;
         cursor.base = self.latest;
+    }
+
+    /// A cursor of a reader that knows all changes up to `version`, to be read with [`VersionList::next_until`].
+    ///
+    /// It is placed in a bounded number of steps, so it may stand too far ahead of where it should: what lies between is
+    /// skipped when it is read.
+    pub(crate) fn cursor_behind(&mut self, version: u64) -> Cursor {
+        let cursor = Cursor {
+            live: self.new_mark(),
+            tomb: self.new_mark(),
+            version,
+            base: 0,
+        };
+        for (mark, tomb) in [(cursor.live, false), (cursor.tomb, true)] {
+            let prev = self.search(version, tomb);
+            self.insert_after(mark, prev, tomb);
+        }
+        cursor
+    }
+
+    /// The last slot that a reader who knows `version` may stand behind: NIL, the head, if it is far from the tail.
+    fn search(&mut self, version: u64, tomb: bool) -> u32 {
+        let mut slot = self.ends(tomb).tail;
+        for _ in 0..SEARCH {
+            if slot == NIL || slot & MARK == 0 && self.link(slot).version & !TOMB <= version {
+                return slot;
+            }
+            slot = self.link(slot).prev;
+        }
+        NIL
     }
 
     /// Back to the start, for a reader that emptied its table or will compare it whole.
@@ -299,6 +347,39 @@ impl VersionList {
         cursor.version = version;
         Some(Change { dest, version })
     }
+
+    /// As [`VersionList::next`], but no further than version `until`, and in at most `steps` steps, which it takes off.
+    ///
+    /// `None` with steps left: everything up to `until` was read, and the cursor says so.
+    pub(crate) fn next_until(
+        &mut self,
+        cursor: &mut Cursor,
+        until: u64,
+        steps: &mut usize,
+    ) -> Option<Change> {
+        while *steps > 0 {
+            let live = self.behind(cursor.live).map(|found| (found, false));
+            let tomb = self.behind(cursor.tomb).map(|found| (found, true));
+            let first = live
+                .into_iter()
+                .chain(tomb)
+                .min_by_key(|(found, _)| found.1);
+            let next = first.filter(|((_, version), _)| *version <= until);
+            let Some(((dest, version), from_tomb)) = next else {
+                cursor.version = cursor.version.max(until);
+                return None;
+            };
+            *steps -= 1;
+            let mark = if from_tomb { cursor.tomb } else { cursor.live };
+            self.unlink(mark, from_tomb);
+            self.insert_after(mark, dest, from_tomb);
+            if version > cursor.version {
+                cursor.version = version;
+                return Some(Change { dest, version });
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -340,6 +421,41 @@ mod tests {
         assert_eq!(drain(&mut list, &mut slow), [1]);
         assert_eq!(list.collect(slow.floor().min(fast.floor())), Some(1));
         assert_eq!(list.tombstones(), 0);
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_gets_what_is_younger_than_what_it_knows() {
+        for far in [10, 3 * SEARCH as u32] {
+            let mut list = VersionList::new();
+            for dest in 0..far {
+                list.touch(dest, dest % 2 == 0);
+            }
+            list.touch(1, true);
+            let latest = list.latest();
+            for known in [0, 1, latest / 2, latest - 1, latest] {
+                let mut cursor = list.cursor_behind(known);
+                let until = latest - 1;
+                let mut read = Vec::new();
+                let mut steps = usize::MAX;
+                while let Some(change) = list.next_until(&mut cursor, until, &mut steps) {
+                    read.push(change.version);
+                }
+                let expected: Vec<u64> = (known + 1..=until).filter(|v| *v != 2).collect();
+                assert_eq!(read, expected, "{known} of {latest}");
+                assert_eq!(cursor.version(), until.max(known));
+                list.drop_cursor(&cursor);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_is_complete_as_long_as_no_younger_tombstone_went() {
+        let mut list = VersionList::new();
+        list.touch(0, false);
+        list.touch(1, false);
+        assert!(list.is_complete_from(0));
+        list.collect(1);
+        assert!(!list.is_complete_from(0) && list.is_complete_from(1));
     }
 
     #[test]

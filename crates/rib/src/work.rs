@@ -4,13 +4,13 @@
 //! Each walk goes over the slots of the table in laps. Slots never move, so a walk may stop anywhere and go on later;
 //! destinations that come meanwhile need no walk, for whatever reads them learns of them by the version list.
 //!
-//! Engine rules 5 (tombstones), 6 and 7 (joins).
+//! Engine rules 5 (tombstones), 6 and 7 (joins). The walk that follows changed settings is in `change`.
 
 use crate::encode;
 use crate::group::{Group, WalkPlace};
 use crate::ids::PeerId;
-use crate::member::{Member, Wake};
-use crate::rib::{ResetReason, Rib};
+use crate::member::{Attached, Member, Reads, Wake};
+use crate::rib::Rib;
 
 /// Octets of snapshot that are made ahead of the fastest member in the walk.
 const SNAPSHOT_AHEAD: usize = 64 * 1024;
@@ -35,6 +35,7 @@ impl Rib {
             if budget == 0 {
                 break;
             }
+            self.rewalk_group(index, &mut budget);
             self.walk_group(index, &mut budget);
         }
         self.collect_tombstones();
@@ -44,7 +45,8 @@ impl Rib {
     /// True if [`Rib::work`] has something to do.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.sources.any_draining() || self.groups.iter().flatten().any(Group::is_walk_wanted)
+        let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
+        self.sources.any_draining() || self.groups.iter().flatten().any(has_walk)
     }
 
     /// Takes out the paths of peers that went down. A lap finds them all, for no new ones come.
@@ -117,7 +119,10 @@ impl Rib {
             let peer = group.syncing[at];
             let member = self.members[peer.index()].as_mut();
             let ended = member.is_none_or(|member| {
-                let sync = member.sync.as_mut();
+                let Reads::Attached(attached) = &mut member.reads else {
+                    return true;
+                };
+                let sync = attached.sync.as_mut();
                 let sync = sync.filter(|sync| sync.end <= group.walk);
                 let ended = sync.map(|sync| sync.stop = Some(tail)).is_some();
                 if ended {
@@ -145,7 +150,10 @@ impl Rib {
                 let Some(member) = &mut self.members[peer.index()] else {
                     continue;
                 };
-                let Some(sync) = &mut member.sync else {
+                let Reads::Attached(Attached {
+                    sync: Some(sync), ..
+                }) = &mut member.reads
+                else {
                     continue;
                 };
                 if group.snapshot.is_oldest(sync.place) {
@@ -170,7 +178,7 @@ impl Rib {
     }
 
     /// Queues a member if it has something to read and its writer does not know.
-    fn wake(&mut self, peer: PeerId, group: &Group) {
+    pub(crate) fn wake(&mut self, peer: PeerId, group: &Group) {
         if let Some(member) = &mut self.members[peer.index()]
             && member.wake == Wake::Idle
             && member.is_readable(group)
@@ -181,13 +189,16 @@ impl Rib {
     }
 
     /// Forgets withdrawn destinations that every reader has passed (engine rule 5), and keeps to their limit: beyond it
-    /// groups pull though their members are slow, nothing waits for members that have the withdrawal in their log, and
-    /// consumers that are behind are told of a gap.
+    /// groups pull though their members are slow, nothing waits for members that have the withdrawal in their log, the
+    /// detached members that are furthest behind are reset, and consumers that are behind are told of a gap.
     pub(crate) fn collect_tombstones(&mut self) {
         self.collect_of_groups(COLLECT, Group::floor);
         self.collect_of_consumers(COLLECT);
-        if self.has_too_many_tombstones() {
+        while self.has_too_many_tombstones() {
             self.collect_of_groups(usize::MAX, |group| group.cursor.floor());
+            if !self.has_too_many_tombstones() || !self.reset_furthest_behind() {
+                break;
+            }
         }
         while self.is_consumer_too_slow() {
             self.collect_of_consumers(usize::MAX);
@@ -203,7 +214,10 @@ impl Rib {
         if self.best.tombstones() == 0 {
             return;
         }
-        let floor = self.groups.iter().flatten().map(floor).min();
+        let groups = self.groups.iter().flatten();
+        let floor = groups
+            .map(|group| floor(group).min(self.floor_of_alone(group)))
+            .min();
         for _ in 0..most {
             let Some(dest) = self.best.collect(floor.unwrap_or(u64::MAX)) else {
                 break;
@@ -237,34 +251,13 @@ impl Rib {
         sets.restart(&mut slowest.cursor);
         true
     }
-
-    /// Resets the members that read the oldest batch of a group's log. Gives how many there were.
-    pub(crate) fn evict_oldest(&mut self, index: usize, reason: ResetReason) -> usize {
-        let Some(group) = &self.groups[index] else {
-            return 0;
-        };
-        let oldest: Vec<PeerId> = group
-            .members
-            .iter()
-            .copied()
-            .filter(|peer| {
-                let member = self.members[peer.index()].as_ref();
-                member.is_some_and(|member| group.log.is_oldest(member.place))
-            })
-            .collect();
-        for peer in &oldest {
-            self.leave(*peer);
-            self.resets.push_back((*peer, reason));
-            self.reset_count += 1;
-        }
-        oldest.len()
-    }
 }
 
 impl Group {
     /// True if the snapshot walk should go on: somebody waits for more of it.
     pub(crate) fn is_walk_wanted(&self) -> bool {
         !self.syncing.is_empty()
+            && self.rewalk.is_none()
             && (self.snapshot.has_reader_at_tail() || self.snapshot.retained() < SNAPSHOT_AHEAD)
     }
 
@@ -273,7 +266,7 @@ impl Group {
         let syncs = self
             .syncing
             .iter()
-            .filter_map(|peer| members[peer.index()].as_ref()?.sync.as_ref());
+            .filter_map(|peer| members[peer.index()].as_ref()?.sync());
         let ends = syncs.map(|sync| sync.end);
         let here = ends.filter(|end| end.lap == self.walk.lap);
         here.map(|end| end.slot).min()

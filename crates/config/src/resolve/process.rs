@@ -14,7 +14,7 @@ use crate::raw::{RawKernel, RawListen, RawProcess};
 const MAX_SOCKET_PATH: usize = 107;
 /// One segment of an export log is 64 KiB; fewer than a few of them help nobody.
 const MIN_EXPORT_LOG: usize = 1024 * 1024;
-const DEFAULT_EXPORT_LOG: usize = 64 * 1024 * 1024;
+const DEFAULT_EXPORT_LOG: usize = 16 * 1024 * 1024;
 const DEFAULT_TOMBSTONES: u32 = 1_000_000;
 
 const LEVELS: &[(&str, LogLevel)] = &[

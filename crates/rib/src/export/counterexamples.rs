@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use wire::NextHop;
 
 use crate::testing::{Bench, address, block, config, plain, router_id, source};
-use crate::{PeerKind, SourceKind};
+use crate::{PeerId, PeerKind, SourceKind};
 
 /// The source stays, the originator changes: without comparing all of ex(), no withdrawal is written and the new
 /// originator keeps the route (rule 2).
@@ -46,6 +46,146 @@ fn a_the_next_hop_of_a_route_changes() {
             (vec![], vec![block(1)])
         );
     }
+}
+
+/// M has d, which is withdrawn and pulled while M does not read; M is detached: the tombstone must still be there (rule 5).
+#[test]
+fn b_a_tombstone_waits_for_a_member_that_has_not_read_the_withdrawal() {
+    let mut bench = Bench::new(config());
+    let (from, m) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    bench.route(from, block(1), &plain(&[65001]));
+    bench.settle();
+    assert_eq!(bench.holds(m), [block(1)]);
+    bench.withdraw(from, block(1));
+    bench.pull();
+    bench.read_all(from);
+    while bench.rib.work(64) {}
+    assert!(bench.rib.detach(m));
+    bench.pull();
+    bench.settle();
+    assert_eq!(bench.holds(m), []);
+}
+
+/// M is A and has C's route d. M is detached; d moves to A and is pulled; A changes its attributes, which is pending; M
+/// pulls by itself and comes back; the group pulls. What the group last told is A's, and A's it is: without the unsure
+/// bit, M would never be told to drop C's (rule 11).
+#[test]
+fn c_what_is_pending_when_a_member_comes_back_is_told_as_a_replacement() {
+    let (mut bench, a, c) = detached_with_the_route_of_another();
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.pull();
+    bench.route(a, block(1), &plain(&[65007]));
+    bench.read_all(a);
+    assert_eq!(bench.rib.stats().detached, 0);
+    bench.settle();
+    assert_eq!((bench.holds(a), bench.holds(c)), (vec![], vec![block(1)]));
+}
+
+/// As c, with d withdrawn by both, pulled, announced again by A, pending while M comes back, and withdrawn: from nothing
+/// to nothing the group would say nothing (rules 3 and 11).
+#[test]
+fn d_what_is_withdrawn_while_a_member_comes_back_is_told_again() {
+    let (mut bench, a, c) = detached_with_the_route_of_another();
+    bench.withdraw(c, block(1));
+    bench.pull();
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.read_all(a);
+    assert_eq!(bench.rib.stats().detached, 0);
+    bench.withdraw(a, block(1));
+    bench.settle();
+    assert_eq!(bench.holds(a), []);
+}
+
+/// As c, and d moves once more after M is back: a bound by version at its return would be too low (rule 11).
+#[test]
+fn e_what_changes_behind_a_return_is_still_unsure() {
+    let (mut bench, a, c) = detached_with_the_route_of_another();
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.pull();
+    bench.route(a, block(1), &plain(&[65007]));
+    bench.read_all(a);
+    assert_eq!(bench.rib.stats().detached, 0);
+    bench.route(a, block(1), &plain(&[65008]));
+    bench.settle();
+    assert_eq!((bench.holds(a), bench.holds(c)), (vec![], vec![block(1)]));
+}
+
+/// The group last told A's route to all but M, which is A and detached; d moves to B, which M must not read ahead of the
+/// group; M comes back; B withdraws, so that it is A's again (rules 10 and 11).
+#[test]
+fn f_a_private_pull_does_not_run_ahead_of_the_group() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    let b = bench.up(3, PeerKind::IbgpClient);
+    bench.route(a, block(1), &plain(&[65001, 65002]));
+    bench.settle();
+    assert!(bench.rib.detach(a));
+    bench.route(b, block(1), &plain(&[65001]));
+    bench.read_all(a);
+    assert_eq!(bench.rib.stats().detached, 0);
+    bench.withdraw(b, block(1));
+    bench.settle();
+    assert_eq!((bench.holds(a), bench.holds(b)), (vec![], vec![block(1)]));
+}
+
+/// M is A, has C's route, and is detached.
+fn detached_with_the_route_of_another() -> (Bench, PeerId, PeerId) {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    let c = bench.up(4, PeerKind::IbgpClient);
+    bench.route(c, block(1), &plain(&[65001, 65002]));
+    bench.settle();
+    assert_eq!(bench.holds(a), [block(1)]);
+    assert!(bench.rib.detach(a));
+    (bench, a, c)
+}
+
+/// M is detached in the middle of what one pull wrote: it goes on from before that pull (rule 9).
+#[test]
+fn i_a_member_that_is_detached_in_a_batch_is_told_the_rest_of_it() {
+    let mut bench = Bench::new(config());
+    let (from, m) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    bench.settle();
+    for n in 0..10 {
+        bench.route(from, block(n), &plain(&[65001, 1 + n]));
+    }
+    bench.pull();
+    assert!(bench.read(m, 1));
+    assert_eq!(bench.holds(m).len(), 1);
+    assert!(bench.rib.detach(m));
+    bench.settle();
+    assert_eq!(bench.holds(m).len(), 10);
+}
+
+/// M is detached in the middle of its first walk: it begins again (rule 9).
+#[test]
+fn j_a_member_that_is_detached_in_its_walk_is_told_the_older_destinations() {
+    let mut bench = Bench::new(config());
+    let (from, _) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    for n in 0..500 {
+        bench.route(from, block(n), &plain(&[65001, 1 + n]));
+        // An image that only ever grew would do in place of a walk.
+        bench.withdraw(from, block(1000));
+        bench.route(from, block(1000), &plain(&[65001, 1 + n]));
+        bench.pull();
+    }
+    bench.settle();
+    let m = bench.up(4, PeerKind::IbgpClient);
+    bench.rib.work(10);
+    bench.read(m, 1);
+    assert!(bench.rib.detach(m));
+    bench.settle();
+    assert_eq!(bench.holds(m).len(), 501);
+    assert_eq!(bench.peers[&m].end_of_rib, [1, 1]);
 }
 
 /// A joins while d is pending; were the walk to read d ahead of the group, d could return to its old state before the

@@ -180,63 +180,6 @@ fn attributes_that_outgrow_the_message_withdraw_the_route() {
     assert_eq!(bench.holds(c), [block(2)], "nor does a snapshot have it");
 }
 
-#[test]
-fn who_falls_off_the_log_is_reset_and_nobody_else() {
-    let mut bench = Bench::new(RibConfig {
-        log_limit: 20_000,
-        ..config()
-    });
-    let (a, slow) = (
-        bench.up(2, PeerKind::IbgpClient),
-        bench.up(3, PeerKind::IbgpClient),
-    );
-    let fast = bench.up(4, PeerKind::IbgpClient);
-    bench.settle();
-    let mut reset = None;
-    for n in 0..1000 {
-        bench.route(a, block(n), &plain(&[65001, 1 + n]));
-        bench.pull();
-        bench.read_all(fast);
-        bench.read_all(a);
-        assert!(bench.rib.stats().log_bytes < 21_000);
-        reset = reset.or(bench.rib.poll_reset());
-    }
-    assert_eq!(reset, Some((slow, ResetReason::LogLimit)));
-    assert_eq!(bench.rib.poll_reset(), None);
-    assert!(!bench.rib.readable(slow));
-    assert_eq!(bench.holds(fast).len(), 1000);
-    assert_eq!(bench.rib.stats().members, 2);
-}
-
-/// A burst may make more in one pull than the log may hold. Who had read everything before it is not slow.
-#[test]
-fn nobody_is_reset_for_a_pull_that_nobody_could_have_read_yet() {
-    let mut bench = Bench::new(RibConfig {
-        log_limit: 20_000,
-        ..config()
-    });
-    let (a, slow) = (
-        bench.up(2, PeerKind::IbgpClient),
-        bench.up(3, PeerKind::IbgpClient),
-    );
-    let b = bench.up(4, PeerKind::IbgpClient);
-    bench.settle();
-    bench.route(a, block(5000), &plain(&[65001]));
-    bench.pull();
-    bench.read_all(a);
-    bench.read_all(b);
-    for n in 0..1000 {
-        bench.route(a, block(n), &plain(&[65001, 1 + n]));
-    }
-    bench.pull();
-    assert!(bench.rib.stats().log_bytes > 40_000);
-    let reset = std::iter::from_fn(|| bench.rib.poll_reset()).map(|(peer, _)| peer);
-    assert_eq!(reset.collect::<Vec<_>>(), [slow]);
-    bench.peers.remove(&slow);
-    bench.settle();
-    assert_eq!(bench.holds(b).len(), 1001);
-}
-
 /// One group that always has more to pull leaves its turn to the others.
 #[test]
 fn groups_take_turns_with_their_pulls() {

@@ -37,10 +37,12 @@ impl Dice {
 #[derive(Debug, Default)]
 struct Reached {
     resets: usize,
+    detached: u64,
     gaps: usize,
     rests: usize,
     withdrawals_in_place: usize,
     refreshes: usize,
+    changes: usize,
     /// Peers that joined when there was something for them already.
     images: usize,
 }
@@ -57,6 +59,7 @@ struct Run {
     /// How many blocks there are: with few, most announcements replace one; with many, most are new, and what was
     /// encoded for one member serves others that join.
     blocks: u32,
+    local_only: Arc<policy::Export>,
     reached: Reached,
 }
 
@@ -98,6 +101,7 @@ impl Run {
             mirror: BTreeMap::new(),
             heard: None,
             blocks: if has_many { 60 } else { 6 },
+            local_only: Arc::new(policy::Export::new(policy::ExportMode::Local)),
             reached: Reached::default(),
         }
     }
@@ -135,14 +139,54 @@ impl Run {
         self.oracle.sources.insert(peer, source(peer, kind.into()));
         self.bench.up(peer.0, kind);
         if to.rule != NextHopRule::Auto || to.local_only {
-            let mut settings = self.bench.settings(kind);
-            settings.next_hop = to.rule;
-            if to.local_only {
-                settings.export = Arc::new(policy::Export::new(policy::ExportMode::Local));
-            }
+            let settings = self.settings(&to);
             self.bench.rib.join(peer, settings, identity);
         }
         self.up.insert(peer, to);
+    }
+
+    fn settings(&self, to: &To) -> ExportSettings {
+        let mut settings = self.bench.settings(to.kind);
+        settings.next_hop = to.rule;
+        if to.local_only {
+            settings.export = Arc::clone(&self.local_only);
+        }
+        settings
+    }
+
+    /// Another export policy and next hop for one peer, or for all of its kind.
+    fn change(&mut self) {
+        let peer = self.some_peer();
+        let Some(to) = self.up.get(&peer).copied() else {
+            return;
+        };
+        let rules = [
+            NextHopRule::Auto,
+            NextHopRule::SelfAlways,
+            NextHopRule::Unchanged,
+        ];
+        let (rule, local_only) = (self.dice.pick(&rules), self.dice.one_in(2));
+        let all = self.dice.one_in(2);
+        let mut changes = Vec::new();
+        for other in self.up.values().copied() {
+            if other.id == peer || all && other.kind == to.kind {
+                let new = To {
+                    rule,
+                    local_only,
+                    ..other
+                };
+                changes.push((new, self.settings(&new)));
+            }
+        }
+        for (new, _) in &changes {
+            self.up.insert(new.id, *new);
+        }
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|(new, settings)| (new.id, settings))
+            .collect();
+        self.bench.rib.change(&changes);
+        self.reached.changes += 1;
     }
 
     fn down(&mut self, peer: PeerId) {
@@ -253,11 +297,16 @@ impl Run {
                 let now = self.bench.now;
                 self.bench.rib.flush(now);
             }
-            88..93 => {
+            88..92 => {
                 let budget = 1 + self.dice.below(5) as usize;
                 self.bench.rib.work(budget);
             }
-            93..95 => {
+            92 => self.change(),
+            93 => {
+                let peer = self.some_peer();
+                self.bench.rib.detach(peer);
+            }
+            94 => {
                 let peer = self.some_peer();
                 let family = self.dice.pick(&Family::ALL);
                 self.bench.rib.refresh(peer, family);
@@ -332,7 +381,10 @@ impl Run {
         }
         self.tables();
         let stats = self.bench.rib.stats();
-        assert_eq!((stats.tombstones, stats.log_bytes), (0, 0));
+        assert_eq!(
+            (stats.tombstones, stats.log_bytes, stats.detached),
+            (0, 0, 0)
+        );
         assert_eq!(stats.members, self.up.len());
         self.reached.rests += 1;
     }
@@ -414,9 +466,11 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     }
     run.rest();
     reached.resets += run.reached.resets;
+    reached.detached += run.bench.rib.stats().totals.detached;
     reached.gaps += run.reached.gaps;
     reached.rests += run.reached.rests;
     reached.refreshes += run.reached.refreshes;
+    reached.changes += run.reached.changes;
     reached.images += run.reached.images;
     reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
 }
@@ -424,15 +478,19 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
 #[test]
 fn at_rest_everybody_holds_what_an_oracle_says() {
     let mut reached = Reached::default();
-    for seed in 0..400 {
+    // More by hand: RIB_SEEDS=10000 cargo test -p rib random.
+    let seeds = std::env::var("RIB_SEEDS").map_or(400, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             run(seed, 300, &mut reached);
         }));
         assert!(outcome.is_ok(), "seed {seed}");
     }
     assert!(reached.resets > 20, "{reached:?}");
+    assert!(reached.detached > 400, "{reached:?}");
     assert!(reached.gaps > 20, "{reached:?}");
     assert!(reached.refreshes > 100, "{reached:?}");
+    assert!(reached.changes > 400, "{reached:?}");
     assert!(reached.images > 500, "{reached:?}");
     assert!(reached.withdrawals_in_place > 100, "{reached:?}");
 }

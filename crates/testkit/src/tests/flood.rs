@@ -7,7 +7,7 @@ use bytes::Bytes;
 use config::Role;
 use session::DownReason;
 use speaker::{Admission, ApiRoute, CloseCause, Event};
-use wire::{Asn, CeaseSubcode, Prefix};
+use wire::{Asn, Prefix};
 
 use super::network::{
     MINUTE, TO_REFLECTOR, addresses, block, cluster, config, has, node, reflector, whole,
@@ -140,7 +140,7 @@ fn announce(net: &mut Net, id: NodeId, index: u32) {
 }
 
 #[test]
-fn who_falls_off_the_log_is_reset_and_nobody_else_notices() {
+fn who_falls_off_the_log_is_detached_and_told_all_when_it_reads_again() {
     let mut net = Net::new(65_536);
     let text = "limits: {export-log: 1MiB}\nas: 64512\npeers:\n  - {address: 10.0.0.2, as: internal}\n  - {address: 10.0.0.3, as: internal}\n";
     let one = net.add(config(Role::Node, text), &addresses(1));
@@ -157,14 +157,16 @@ fn who_falls_off_the_log_is_reset_and_nobody_else_notices() {
         }
     }
     net.run_for(Duration::from_secs(5));
-    let reasons = down_reasons(&net, one);
-    let [DownReason::NotificationSent(sent)] = &reasons[..] else {
-        panic!("{reasons:?}")
-    };
-    assert_eq!(sent.cease_subcode(), Some(CeaseSubcode::OutOfResources));
-    assert_eq!(since(&net, one, IpAddr::from([10, 0, 0, 3])), before);
+    let stats = net.speaker(one).rib().stats();
+    assert_eq!((stats.detached, stats.resets), (1, 0));
+    assert!(stats.log_bytes < 1 << 20, "{stats:?}");
     assert!(net.speaker(reads).rib().stats().destinations >= 40_000);
     net.hear(one, deaf);
+    let all = |net: &Net| net.speaker(deaf).rib().stats().destinations >= 40_000;
+    assert!(net.run_until(MINUTE, all));
+    assert_eq!(net.speaker(one).rib().stats().detached, 0);
+    assert_eq!(since(&net, one, IpAddr::from([10, 0, 0, 3])), before);
+    assert_eq!(down_reasons(&net, one), []);
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! Settings of receivers that change while their sessions stay: export policy, next hop.
+//!
+//! When all members of a group change alike, the group stays and tells everything once more, in slices: what the new
+//! settings deny is withdrawn, for the group remembers what it told. Otherwise the member moves to the group of its new
+//! settings; no log says what it has, so it is detached, pulls everything by itself and joins the log there.
+//!
+//! Engine rules 12 and 13.
+
+use crate::encode;
+use crate::export::is_log_wanted;
+use crate::group::Group;
+use crate::ids::{ExportSettings, PeerId};
+use crate::member::{Reads, Wake};
+use crate::rib::{ResetReason, Rib};
+
+/// Slots that one batch of a rewalk goes over.
+const CHUNK: u32 = 512;
+
+impl Rib {
+    /// What a receiver is sent now; none if the peer is no receiver.
+    #[must_use]
+    pub fn settings(&self, peer: PeerId) -> Option<&ExportSettings> {
+        let member = self.members.get(peer.index())?.as_ref()?;
+        Some(&self.groups[member.group as usize].as_ref()?.settings)
+    }
+
+    /// Receivers get other settings, and are told what that changes, withdrawals included. Who is no receiver, or has
+    /// these settings already, is passed over.
+    ///
+    /// What the two sides agreed on stays as it is: families and encoding must be the same as before.
+    pub fn change(&mut self, changes: &[(PeerId, ExportSettings)]) {
+        let group_of = |rib: &Rib, peer: PeerId| {
+            let member = rib.members.get(peer.index())?.as_ref()?;
+            Some(member.group as usize)
+        };
+        for (peer, settings) in changes {
+            let Some(index) = group_of(self, *peer) else {
+                continue;
+            };
+            if self.settings(*peer) == Some(settings) {
+                continue;
+            }
+            let alike = changes
+                .iter()
+                .filter(|(other, new)| new == settings && group_of(self, *other) == Some(index));
+            let is_whole = self.groups[index]
+                .as_ref()
+                .is_some_and(|group| group.members.len() == alike.count());
+            let is_new = self
+                .groups
+                .iter()
+                .flatten()
+                .all(|group| group.settings != *settings);
+            if is_whole && is_new {
+                self.change_group(index, settings);
+            } else {
+                self.change_member(*peer, settings);
+            }
+        }
+    }
+
+    /// All members of a group get the same new settings.
+    fn change_group(&mut self, index: usize, settings: &ExportSettings) {
+        let Some(group) = &mut self.groups[index] else {
+            return;
+        };
+        debug_assert_eq!(group.settings.families, settings.families);
+        debug_assert_eq!(group.settings.encode, settings.encode);
+        group.settings = settings.clone();
+        group.drop_image();
+        group.rewalk = Some(0);
+        for peer in &group.alone {
+            let member = self.members[peer.index()].as_mut();
+            if let Some(Reads::Alone(alone)) = member.map(|member| &mut member.reads) {
+                alone.begin_again();
+            }
+        }
+    }
+
+    /// A member gets settings that the rest of its group has not.
+    fn change_member(&mut self, peer: PeerId, settings: &ExportSettings) {
+        if !self.detach(peer) {
+            // A withdrawal that it has not read stands in the log of its group and nowhere else.
+            self.reset(peer, ResetReason::LogLimit);
+            return;
+        }
+        let to = self.group_of(settings.clone());
+        let Some(mut member) = self.members.get_mut(peer.index()).and_then(Option::take) else {
+            return;
+        };
+        let from = std::mem::replace(&mut member.group, u32::try_from(to).expect("few groups"));
+        let slot = &mut self.groups[from as usize];
+        if let Some(group) = slot {
+            group.forget(peer);
+            if group.members.is_empty() {
+                self.past.add(&group.counters);
+                self.best.drop_cursor(&group.cursor);
+                *slot = None;
+            }
+        }
+        if let Reads::Alone(alone) = &mut member.reads {
+            alone.begin_again();
+        }
+        if let Some(group) = &mut self.groups[to] {
+            group.members.push(peer);
+            group.alone.push(peer);
+            if member.wake == Wake::Idle && member.is_readable(group) {
+                member.wake = Wake::Queued;
+                self.ready.push_back(peer);
+            }
+        }
+        self.members[peer.index()] = Some(member);
+    }
+
+    /// A slice of the walk that tells what new settings change.
+    pub(crate) fn rewalk_group(&mut self, index: usize, budget: &mut u32) {
+        let Some(mut group) = self.groups[index].take() else {
+            return;
+        };
+        while let Some(from) = group
+            .rewalk
+            .filter(|_| *budget > 0 && group.is_rewalk_wanted())
+        {
+            let slots = self.table.slots();
+            let to = slots.min(from.saturating_add(CHUNK.min(*budget)));
+            let routes = encode::Routes {
+                table: &self.table,
+                sources: &self.sources,
+                attrs: &self.attrs,
+                next_hops: &self.next_hops,
+            };
+            encode::rewalk(&mut group, &self.best, routes, &mut self.scratch, from..to);
+            *budget -= (to - from).clamp(1, *budget);
+            group.rewalk = (to < slots).then_some(to);
+            if group.rewalk.is_none() {
+                group.rewalk_end = group.log.tail();
+            }
+            self.announce_readable(&group);
+        }
+        self.groups[index] = Some(group);
+        self.limit_log(index);
+    }
+}
+
+impl Group {
+    /// True if the walk that tells what new settings change should go on. Members that read by themselves wait for it, so
+    /// those that do not read at all must not hold it up.
+    pub(crate) fn is_rewalk_wanted(&self) -> bool {
+        self.rewalk.is_some() && (is_log_wanted(self) || !self.alone.is_empty())
+    }
+
+    /// A member is no longer one of this group.
+    fn forget(&mut self, peer: PeerId) {
+        self.members.retain(|other| *other != peer);
+        self.alone.retain(|other| *other != peer);
+    }
+}
+
+#[cfg(test)]
+mod tests;
