@@ -183,6 +183,7 @@ fn changed(old: &Peer, new: &Peer, guards: &GuardEffects, subject: Subject) -> O
         Label::SessionReset if !new.enabled => ": the session is shut down",
         Label::SessionReset => ": the session is reset",
         Label::SoftRefresh => ": routes pass policy again, the session stays",
+        Label::Readvertise => ": the peer is sent what that changes, the session stays",
         Label::Live | Label::PeerAdded | Label::PeerRemoved | Label::Restart => "",
     };
     Some(Change {

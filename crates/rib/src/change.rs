@@ -29,34 +29,49 @@ impl Rib {
     ///
     /// What the two sides agreed on stays as it is: families and encoding must be the same as before.
     pub fn change(&mut self, changes: &[(PeerId, ExportSettings)]) {
-        let group_of = |rib: &Rib, peer: PeerId| {
-            let member = rib.members.get(peer.index())?.as_ref()?;
-            Some(member.group as usize)
-        };
-        for (peer, settings) in changes {
-            let Some(index) = group_of(self, *peer) else {
+        for index in self.whole_groups(changes) {
+            let settings = changes
+                .iter()
+                .find(|(peer, _)| self.group_index(*peer) == Some(index));
+            let Some((_, settings)) = settings else {
                 continue;
             };
-            if self.settings(*peer) == Some(settings) {
-                continue;
-            }
-            let alike = changes
-                .iter()
-                .filter(|(other, new)| new == settings && group_of(self, *other) == Some(index));
-            let is_whole = self.groups[index]
-                .as_ref()
-                .is_some_and(|group| group.members.len() == alike.count());
-            let is_new = self
-                .groups
-                .iter()
-                .flatten()
-                .all(|group| group.settings != *settings);
-            if is_whole && is_new {
+            let mut others = self.groups.iter().flatten();
+            if others.all(|group| group.settings != *settings) {
                 self.change_group(index, settings);
-            } else {
+            }
+        }
+        for (peer, settings) in changes {
+            let present = self.settings(*peer);
+            if present.is_some_and(|present| present != settings) {
                 self.change_member(*peer, settings);
             }
         }
+    }
+
+    fn group_index(&self, peer: PeerId) -> Option<usize> {
+        let member = self.members.get(peer.index())?.as_ref()?;
+        Some(member.group as usize)
+    }
+
+    /// The groups whose members all get the same settings.
+    fn whole_groups(&self, changes: &[(PeerId, ExportSettings)]) -> Vec<usize> {
+        let mut found: Vec<Option<(&ExportSettings, usize)>> = vec![None; self.groups.len()];
+        for (peer, settings) in changes {
+            let Some(index) = self.group_index(*peer) else {
+                continue;
+            };
+            match &mut found[index] {
+                Some((first, count)) if *first == settings => *count += 1,
+                Some(_) => {}
+                none => *none = Some((settings, 1)),
+            }
+        }
+        let members = |index: usize| self.groups[index].as_ref().map(|group| group.members.len());
+        let whole = found.into_iter().enumerate().filter(|(index, found)| {
+            found.is_some_and(|(_, count)| members(*index) == Some(count))
+        });
+        whole.map(|(index, _)| index).collect()
     }
 
     /// All members of a group get the same new settings.

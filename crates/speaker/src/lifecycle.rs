@@ -143,6 +143,7 @@ impl Speaker {
             id,
             import: Import::new(config.import.clone(), Arc::clone(&self.guards)),
             export: Arc::new(Export::new(config.export.clone())),
+            is_retold: false,
             config,
             source,
             session,

@@ -77,6 +77,8 @@ pub struct Peer {
     pub(crate) adopted: bool,
     pub(crate) import: Import,
     pub(crate) export: Arc<Export>,
+    /// What it is sent has to follow settings or addresses that changed.
+    pub(crate) is_retold: bool,
     pub(crate) link: Option<Link>,
     pub(crate) counters: PeerCounters,
     pub(crate) attempt_lines: Limiter,
@@ -147,6 +149,18 @@ impl Peer {
             Side::Outgoing => self.outgoing = conn,
             Side::Incoming => self.incoming = conn,
         }
+    }
+
+    /// Takes settings that leave the session as it is.
+    pub(crate) fn set_config(&mut self, config: config::Peer) {
+        let old = std::mem::replace(&mut self.config, config);
+        let new = &self.config;
+        if new.export != old.export {
+            self.export = Arc::new(Export::new(new.export.clone()));
+        }
+        self.is_retold |= new.export != old.export
+            || new.next_hop != old.next_hop
+            || new.next_hop_v6 != old.next_hop_v6;
     }
 
     pub(crate) fn set_guards(&mut self, guards: &Arc<Guards>) {

@@ -51,6 +51,7 @@ impl Speaker {
                 Subject::Range(prefix) => self.reload_range(now, prefix, change.label),
             }
         }
+        self.readvertise(now);
         self.yield_names();
         self.events.push(Event::Reloaded {
             changes: outcome.done.clone(),
@@ -192,15 +193,19 @@ impl Speaker {
             Label::SessionReset => return self.replace_peer(now, id, new, source),
             Label::SoftRefresh => {
                 peer.source = source;
-                peer.config = new;
+                peer.set_config(new);
                 peer.set_guards(&self.guards);
                 if peer.link.is_some() {
                     self.judge_again(now, id);
                 }
             }
-            Label::Live | Label::PeerAdded | Label::PeerRemoved | Label::Restart => {
+            Label::Live
+            | Label::Readvertise
+            | Label::PeerAdded
+            | Label::PeerRemoved
+            | Label::Restart => {
                 peer.source = source;
-                peer.config = new;
+                peer.set_config(new);
             }
         }
         self.reconfigure(now, id);

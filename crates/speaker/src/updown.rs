@@ -178,8 +178,8 @@ impl Speaker {
             .collect()
     }
 
-    /// The addresses of this node changed: a session whose own end went away ends at once; one
-    /// whose next hops would now be others is reset, so that peers get the new ones.
+    /// The addresses of this node changed: a session whose own end went away ends at once; peers
+    /// whose next hops would now be others are sent the new ones.
     pub(crate) fn addresses_changed(&mut self, now: Instant) {
         for id in self.peers.ids() {
             let Some(peer) = self.peers.get(id) else {
@@ -192,11 +192,49 @@ impl Speaker {
             if let Some(cause) = self.lost_ground(peer, link) {
                 self.close(id, side);
                 self.tell(now, id, Input::Closed { side, cause });
-            } else if self.next_hops_moved(peer, link) {
-                let text = "the next hop of this speaker changed";
-                let notification = Notification::cease(CeaseSubcode::OtherConfigChange, text);
-                self.tell(now, id, Input::Reset { notification });
+            } else if self.next_hops_moved(peer, link)
+                && let Some(peer) = self.peers.get_mut(id)
+            {
+                peer.is_retold = true;
             }
+        }
+        self.readvertise(now);
+    }
+
+    /// Peers whose export policy or next hop is another one now are sent what that changes. Where it changes which
+    /// families can be announced, the session has to begin anew.
+    pub(crate) fn readvertise(&mut self, now: Instant) {
+        let mut changes = Vec::new();
+        let mut anew = Vec::new();
+        for peer in self.peers.iter().filter(|peer| peer.is_retold) {
+            let Some(link) = peer.link.as_ref() else {
+                continue;
+            };
+            let hops = self.own_next_hops(peer, link.negotiated.local.ip());
+            if self.announced(peer, &link.negotiated, hops) == link.announced {
+                let settings = self.export_settings(peer, &link.negotiated, hops, link.announced);
+                changes.push((peer.id, hops, settings));
+            } else {
+                anew.push(peer.id);
+            }
+        }
+        for peer in self.peers.iter_mut() {
+            peer.is_retold = false;
+        }
+        for (id, hops, _) in &changes {
+            if let Some(link) = self.peers.get_mut(*id).and_then(|peer| peer.link.as_mut()) {
+                link.own_next_hops = *hops;
+            }
+        }
+        let changes: Vec<_> = changes
+            .into_iter()
+            .map(|(id, _, settings)| (id, settings))
+            .collect();
+        self.rib.change(&changes);
+        for id in anew {
+            let text = "the families that can be announced changed";
+            let notification = Notification::cease(CeaseSubcode::OtherConfigChange, text);
+            self.tell(now, id, Input::Reset { notification });
         }
     }
 

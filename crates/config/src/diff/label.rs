@@ -5,7 +5,9 @@
 pub enum Label {
     /// Takes effect at once; nobody notices.
     Live,
-    /// The session stays; the peer is asked for its routes again (RFC 2918), which are judged anew.
+    /// The session stays; the peer is sent what the change makes of its routes, withdrawals included.
+    Readvertise,
+    /// The session stays; what the peer is sent follows as with `Readvertise`, and the peer is asked for its routes again (RFC 2918), which are judged anew.
     SoftRefresh,
     /// The session goes down and, unless disabled, comes up again.
     SessionReset,

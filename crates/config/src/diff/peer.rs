@@ -12,6 +12,7 @@ use crate::model::{Peer, RemoteAs};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cost {
     Live,
+    Export,
     Import,
     Reset,
 }
@@ -36,7 +37,7 @@ impl Effects {
             }
         }
         effects.flag("import", Cost::Import, old.import != new.import);
-        effects.flag("export", Cost::Reset, old.export != new.export);
+        effects.flag("export", Cost::Export, old.export != new.export);
         effects.flag(
             "description",
             Cost::Live,
@@ -61,6 +62,7 @@ impl Effects {
         Some(match self.costs.iter().max()? {
             Cost::Reset => Label::SessionReset,
             Cost::Live => Label::Live,
+            Cost::Export => Label::Readvertise,
             Cost::Import => Label::SoftRefresh,
         })
     }
@@ -126,8 +128,8 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 17] {
         ),
         ("multihop", Cost::Reset, ttl.to_string()),
         ("enabled", switching, enabled.to_string()),
-        ("next-hop", Cost::Reset, next_hop.to_string()),
-        ("next-hop-v6", Cost::Reset, or_none(next_hop_v6.as_ref())),
+        ("next-hop", Cost::Export, next_hop.to_string()),
+        ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),
         ("passive", Cost::Live, passive.to_string()),
         (
             "connect-retry",

@@ -9,7 +9,7 @@ use fib::RouteKind;
 use speaker::{Effect, Identity, Reloaded, Speaker};
 
 use super::network::{
-    MINUTE, TO_REFLECTOR, addresses, block, cluster, config, has, node, node_text, whole,
+    MINUTE, TO_REFLECTOR, addresses, block, block6, cluster, config, has, node, node_text, whole,
 };
 use super::peers::up;
 use crate::{Net, NodeId};
@@ -223,4 +223,42 @@ fn a_file_takes_over_a_peer_of_the_api_and_gives_it_up_again() {
     reload(&mut net, one, Role::Node, &node_text(1, &none));
     assert!(net.run_until(MINUTE, |net| !has(net, one, block(2))));
     assert_eq!(up(&net, two), 0);
+}
+
+#[test]
+fn another_export_policy_or_next_hop_reaches_the_peer_without_a_reset() {
+    let mut net = Net::new(65_536);
+    let to = |host: u8, more: &str| format!("  - {{address: 10.0.0.{host}, as: internal{more}}}\n");
+    let one = node(&mut net, 1, &(to(2, "") + &to(3, "")));
+    let two = node(&mut net, 2, &to(1, ""));
+    let three = node(&mut net, 3, &to(1, ""));
+    let whole = |net: &Net| has(net, two, block(1)) && has(net, three, block(1));
+    assert!(net.run_until(MINUTE, whole));
+    net.run_for(Duration::from_secs(5));
+    let ups = |net: &Net| [2, 3].map(|host| super::peers::since(net, one, address(host)));
+    let before = ups(&net);
+    let mut text = |net: &mut Net, first: &str, second: &str| {
+        let peers = to(2, first) + &to(3, second);
+        reload(net, one, Role::Node, &node_text(1, &peers))
+            .done
+            .join("; ")
+    };
+    // One of the two that share a group.
+    let told = text(&mut net, ", export: none", "");
+    assert!(told.contains("the session stays"), "{told}");
+    assert!(net.run_until(MINUTE, |net| !has(net, two, block(1))));
+    assert!(has(&net, three, block(1)));
+    // Both, so that they share one again.
+    text(&mut net, ", export: none", ", export: none");
+    assert!(net.run_until(MINUTE, |net| !has(net, three, block(1))));
+    text(&mut net, "", "");
+    assert!(net.run_until(MINUTE, whole));
+    let hop = |net: &Net| {
+        let best = net.speaker(two).rib().best(&block6(1));
+        best.map(|path| path.next_hop.addr().to_string())
+    };
+    assert_eq!(hop(&net).as_deref(), Some("fd00::1"));
+    text(&mut net, ", next-hop-v6: fd00::77", "");
+    assert!(net.run_until(MINUTE, |net| hop(net).as_deref() == Some("fd00::77")));
+    assert_eq!(ups(&net), before, "no session was reset");
 }
