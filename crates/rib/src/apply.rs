@@ -230,13 +230,13 @@ impl Rib {
     }
 }
 
-fn signature(path: &Path) -> (u32, u32, AttrId, NextHopId) {
+fn signature(path: Path) -> (u32, u32, AttrId, NextHopId) {
     (path.source, path.path_id, path.attrs, path.next_hop)
 }
 
 impl crate::encode::Routes<'_> {
     /// What the ladder looks at.
-    pub(crate) fn path_key(&self, path: &Path) -> PathKey {
+    pub(crate) fn path_key(&self, path: Path) -> PathKey {
         let source = self.sources.get(path.source);
         PathKey::new(
             self.attrs.key(path.attrs),

@@ -10,6 +10,7 @@
 
 use wire::{Families, Family};
 
+use crate::arena::Beside;
 use crate::ids::{ExportSettings, PeerId};
 use crate::log::Log;
 use crate::versions::{Cursor, VersionList};
@@ -126,7 +127,7 @@ pub(crate) struct Group {
     pub(crate) settings: ExportSettings,
     /// Place in the version list: everything before it was pulled into the log.
     pub(crate) cursor: Cursor,
-    last: Vec<Last>,
+    last: Beside<Last>,
     pub(crate) log: Log,
     pub(crate) members: Vec<PeerId>,
     /// Messages of the snapshot walk, read by members that are in it.
@@ -163,7 +164,7 @@ impl Group {
         let mut group = Group {
             settings,
             cursor: versions.cursor(),
-            last: Vec::new(),
+            last: Beside::new(Last::NONE),
             log: Log::default(),
             members: Vec::new(),
             snapshot: Log::default(),
@@ -256,16 +257,12 @@ impl Group {
 
     /// What was last put into the log for a destination.
     pub(crate) fn last(&self, dest: u32) -> Last {
-        self.last.get(dest as usize).copied().unwrap_or(Last::NONE)
+        self.last.get(dest)
     }
 
     /// Remembers what is put into the log for a destination.
     pub(crate) fn set_last(&mut self, dest: u32, family: Family, new: Last) {
-        let index = dest as usize;
-        if index >= self.last.len() {
-            self.last.resize(index + 1, Last::NONE);
-        }
-        let old = std::mem::replace(&mut self.last[index], new);
+        let old = self.last.set(dest, new);
         if old.peer() == new.peer() {
             return;
         }
@@ -286,6 +283,11 @@ impl Group {
     pub(crate) fn advertised_to(&self, peer: PeerId, family: Family) -> u32 {
         let own = self.own.get(peer.index()).copied().unwrap_or_default();
         self.advertised[family.index()] - own[family.index()]
+    }
+
+    /// Octets of what it remembers of destinations.
+    pub(crate) fn memory(&self) -> usize {
+        self.last.bytes()
     }
 
     /// Octets that stand in the log and the snapshot for members that are still to come.

@@ -19,6 +19,7 @@
 
 mod alone;
 mod apply;
+mod arena;
 mod change;
 mod consumer;
 mod encode;

@@ -179,7 +179,7 @@ impl Rib {
 
     fn rows_in(&self, dest: u32, peer: Option<PeerId>, sink: &mut RowSink<'_>) -> usize {
         let routes = self.routes();
-        let wanted = |path: &Path| {
+        let wanted = |path: Path| {
             let is_from = peer.is_none_or(|peer| self.sources.get(path.source).peer == peer);
             is_from && !self.sources.is_draining(path.source)
         };
@@ -189,7 +189,7 @@ impl Rib {
         let (mut chosen, mut shared) = (Vec::new(), Vec::new());
         routes.shared(dest, self.config.multipath_relax, &mut chosen, &mut shared);
         let mut rows = 0;
-        for (index, path) in self.table.paths(dest).filter(|(_, path)| wanted(path)) {
+        for (index, path) in self.table.paths(dest).filter(|(_, path)| wanted(*path)) {
             let mut view = routes.view(dest, path);
             view.best = shared.first() == Some(&index);
             view.multipath = shared.contains(&index);
@@ -296,7 +296,7 @@ fn covering(prefix: Prefix) -> impl Iterator<Item = Prefix> {
 
 impl<'a> Routes<'a> {
     /// A path for listings; whether it is the best is for the caller to say.
-    pub(crate) fn view(&self, dest: u32, path: &Path) -> PathView<'a> {
+    pub(crate) fn view(&self, dest: u32, path: Path) -> PathView<'a> {
         let source = self.sources.get(path.source);
         PathView {
             prefix: self.table.prefix(dest),

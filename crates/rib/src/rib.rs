@@ -80,6 +80,8 @@ pub struct Stats {
     pub attribute_sets: usize,
     /// Octets of attribute sets, keys and index included.
     pub attribute_bytes: usize,
+    /// Octets of destinations, paths, the index, version lists, and what groups remember of destinations.
+    pub table_bytes: usize,
     /// Octets of logs that wait for slow members.
     pub log_bytes: usize,
     /// Octets of logs that are kept for members that are still to come.
@@ -235,6 +237,10 @@ impl Rib {
             tombstones: self.best.tombstones(),
             attribute_sets: self.attrs.len(),
             attribute_bytes: self.attrs.bytes_used(),
+            table_bytes: self.table.bytes()
+                + self.best.bytes()
+                + self.sets.as_ref().map_or(0, VersionList::bytes)
+                + groups().map(Group::memory).sum::<usize>(),
             log_bytes: groups().map(Group::retained).sum(),
             kept_bytes: groups().map(Group::kept).sum(),
             members: self.member_count,

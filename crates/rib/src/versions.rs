@@ -10,6 +10,8 @@
 //!
 //! This module knows nothing of paths, groups or prefixes.
 
+use crate::arena::Beside;
+
 /// No slot.
 const NIL: u32 = u32::MAX;
 /// Slots from here are markers of cursors.
@@ -20,7 +22,7 @@ const TOMB: u64 = 1 << 63;
 const SEARCH: usize = 1024;
 
 /// Place of one destination or marker: 16 octets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Link {
     /// Version of the last change with the `TOMB` bit; 0: not linked.
     version: u64,
@@ -79,7 +81,7 @@ pub(crate) struct Change {
 
 #[derive(Debug)]
 pub(crate) struct VersionList {
-    links: Vec<Link>,
+    links: Beside<Link>,
     marks: Vec<Link>,
     free_marks: Vec<u32>,
     live: Ends,
@@ -97,7 +99,7 @@ impl VersionList {
             tail: NIL,
         };
         VersionList {
-            links: Vec::new(),
+            links: Beside::new(UNLINKED),
             marks: Vec::new(),
             free_marks: Vec::new(),
             live: none,
@@ -111,12 +113,17 @@ impl VersionList {
     /// Another list of the live destinations with the versions that they have here.
     pub(crate) fn copy_live(&mut self) -> VersionList {
         let mut copy = VersionList::new();
-        copy.links.resize(self.links.len(), UNLINKED);
         let mut slot = self.live.head;
         while slot != NIL {
             let Link { version, next, .. } = *self.link(slot);
             if slot & MARK == 0 {
-                copy.links[slot as usize].version = version;
+                copy.links.set(
+                    slot,
+                    Link {
+                        version,
+                        ..UNLINKED
+                    },
+                );
                 let tail = copy.live.tail;
                 copy.insert_after(slot, tail, false);
             }
@@ -131,6 +138,11 @@ impl VersionList {
         self.latest
     }
 
+    /// Octets of memory in use.
+    pub(crate) fn bytes(&self) -> usize {
+        self.links.bytes()
+    }
+
     /// Destinations without a best path that some reader may still have to hear of.
     pub(crate) fn tombstones(&self) -> usize {
         self.tombstones
@@ -138,9 +150,7 @@ impl VersionList {
 
     /// Version of the last change of a destination; 0 if it is not in the list.
     pub(crate) fn version(&self, dest: u32) -> u64 {
-        self.links
-            .get(dest as usize)
-            .map_or(0, |link| link.version & !TOMB)
+        self.links.get(dest).version & !TOMB
     }
 
     /// True while the destination is in the list.
@@ -152,7 +162,7 @@ impl VersionList {
         if slot & MARK != 0 {
             &mut self.marks[(slot & !MARK) as usize]
         } else {
-            &mut self.links[slot as usize]
+            self.links.get_mut(slot)
         }
     }
 
@@ -199,17 +209,20 @@ impl VersionList {
     /// Moves a destination to the tail with a new version; `live`: it has a best path.
     pub(crate) fn touch(&mut self, dest: u32, live: bool) {
         debug_assert!(dest < MARK);
-        let index = dest as usize;
-        if index >= self.links.len() {
-            self.links.resize(index + 1, UNLINKED);
-        }
-        let old = self.links[index].version;
+        let old = self.links.get(dest).version;
         if old != 0 {
             self.unlink(dest, old & TOMB != 0);
             self.tombstones -= usize::from(old & TOMB != 0);
         }
         self.latest += 1;
-        self.links[index].version = self.latest | if live { 0 } else { TOMB };
+        let version = self.latest | if live { 0 } else { TOMB };
+        self.links.set(
+            dest,
+            Link {
+                version,
+                ..UNLINKED
+            },
+        );
         self.tombstones += usize::from(!live);
         let tail = self.ends(!live).tail;
         self.insert_after(dest, tail, !live);
@@ -225,9 +238,7 @@ impl VersionList {
             return None;
         }
         self.unlink(slot, true);
-        let link = self.link(slot);
-        let version = link.version & !TOMB;
-        *link = UNLINKED;
+        let version = self.links.set(slot, UNLINKED).version & !TOMB;
         self.collected = self.collected.max(version);
         self.tombstones -= 1;
         Some(slot)
