@@ -37,6 +37,8 @@ pub(crate) fn run(path: &Path) -> Outcome {
             .kernel
             .as_ref()
             .is_some_and(|kernel| kernel.on_stop == OnStop::Remove),
+        // The system's allocator does.
+        give_back: None,
     };
     let outcome = runtime::run(config.clone(), node_address(&config), parts);
     drop(api);

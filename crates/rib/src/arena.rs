@@ -35,6 +35,8 @@ pub(crate) struct Arena<T> {
     /// No chunk before this one has room.
     first: usize,
     len: usize,
+    /// Chunks that are not given back.
+    filled: usize,
 }
 
 impl<T: Record> Arena<T> {
@@ -43,6 +45,7 @@ impl<T: Record> Arena<T> {
             chunks: Vec::new(),
             first: 0,
             len: 0,
+            filled: 0,
         }
     }
 
@@ -79,6 +82,7 @@ impl<T: Record> Arena<T> {
         let chunk = &mut self.chunks[self.first];
         if chunk.slots.is_empty() {
             chunk.fill(base);
+            self.filled += 1;
         }
         let slot = chunk.free;
         let place = &mut chunk.slots[slot as usize % CHUNK];
@@ -101,6 +105,7 @@ impl<T: Record> Arena<T> {
         self.first = self.first.min(index);
         if chunk.live == 0 {
             chunk.slots = Vec::new();
+            self.filled -= 1;
             while self.chunks.last().is_some_and(|last| last.live == 0) {
                 self.chunks.pop();
             }
@@ -122,8 +127,7 @@ impl<T: Record> Arena<T> {
 
     /// Octets of memory in use.
     pub(crate) fn bytes(&self) -> usize {
-        let held = self.chunks.iter().map(|chunk| chunk.slots.capacity());
-        held.sum::<usize>() * size_of::<T>() + self.chunks.capacity() * size_of::<Chunk<T>>()
+        self.filled * CHUNK * size_of::<T>() + self.chunks.capacity() * size_of::<Chunk<T>>()
     }
 }
 
@@ -148,6 +152,8 @@ impl<T: Record> Chunk<T> {
 #[derive(Debug)]
 pub(crate) struct Beside<T> {
     chunks: Vec<(Vec<T>, u32)>,
+    /// Chunks that are not given back.
+    filled: usize,
     nothing: T,
 }
 
@@ -155,6 +161,7 @@ impl<T: Copy + PartialEq> Beside<T> {
     pub(crate) const fn new(nothing: T) -> Beside<T> {
         Beside {
             chunks: Vec::new(),
+            filled: 0,
             nothing,
         }
     }
@@ -186,6 +193,7 @@ impl<T: Copy + PartialEq> Beside<T> {
             if kept.is_empty() {
                 kept.reserve_exact(CHUNK);
                 kept.resize(CHUNK, self.nothing);
+                self.filled += 1;
             }
             *live += 1;
         }
@@ -195,6 +203,7 @@ impl<T: Copy + PartialEq> Beside<T> {
             *live -= 1;
             if *live == 0 {
                 *kept = Vec::new();
+                self.filled -= 1;
                 self.trim();
             }
         }
@@ -212,8 +221,7 @@ impl<T: Copy + PartialEq> Beside<T> {
 
     /// Octets of memory in use.
     pub(crate) fn bytes(&self) -> usize {
-        let held = self.chunks.iter().map(|(kept, _)| kept.capacity());
-        held.sum::<usize>() * size_of::<T>() + self.chunks.capacity() * size_of::<(Vec<T>, u32)>()
+        self.filled * CHUNK * size_of::<T>() + self.chunks.capacity() * size_of::<(Vec<T>, u32)>()
     }
 }
 

@@ -223,6 +223,13 @@ impl Rib {
         self.attrs.release(attrs);
     }
 
+    /// Octets that table, attributes and logs take now, in time that depends on the number of groups only.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let stats = self.stats();
+        stats.table_bytes + stats.attribute_bytes + stats.log_bytes + stats.kept_bytes
+    }
+
     /// Sizes and counters, in time that depends on the number of groups only.
     #[must_use]
     pub fn stats(&self) -> Stats {

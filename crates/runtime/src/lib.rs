@@ -11,6 +11,7 @@ mod files;
 mod limits;
 mod listener;
 mod logging;
+mod memory;
 mod pump;
 mod sockets;
 mod stop;
@@ -30,6 +31,7 @@ pub use crate::files::{LoadError, load_config};
 pub use crate::limits::raise_file_limit;
 pub use crate::listener::Listeners;
 pub use crate::logging::init as init_logging;
+pub use crate::memory::GiveBack;
 
 /// Reads the configuration again.
 pub type Reload = Box<dyn FnMut() -> Result<Config, LoadError>>;
@@ -49,6 +51,8 @@ pub struct Parts {
     pub reload: Reload,
     /// Whether our kernel routes are removed when the process is told to stop.
     pub remove_routes_on_stop: bool,
+    /// How to make the allocator return freed memory, where it does not do so by itself.
+    pub give_back: Option<GiveBack>,
 }
 
 /// The port to the kernel and what it reports.
@@ -140,6 +144,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         asks,
         reload,
         remove_routes_on_stop,
+        give_back,
     } = parts;
     let signals = stop::Signals::new()?;
     greet(&speaker);
@@ -157,7 +162,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         core.spawn(pump::look_at_host(Rc::clone(&core), host_warnings));
     }
     core.spawn(pump::begin(Rc::clone(&core)));
-    core.spawn(pump::pump(Rc::clone(&core)));
+    core.spawn(pump::pump(Rc::clone(&core), memory::Memory::new(give_back)));
     tokio::select! {
         () = signals.serve(&core, reload) => {}
         () = core.broken.notified() => return Err(RuntimeError::Broken),

@@ -10,6 +10,7 @@ use speaker::{Ask, Effect};
 use tokio::sync::mpsc;
 
 use crate::core::Core;
+use crate::memory::Memory;
 use crate::{HostWarnings, connection};
 
 /// The host's settings are looked at this often.
@@ -35,13 +36,17 @@ fn step(core: &Rc<Core>) -> bool {
 }
 
 /// Runs the speaker for as long as the process lives.
-pub(crate) async fn pump(core: Rc<Core>) {
+pub(crate) async fn pump(core: Rc<Core>, mut memory: Memory) {
     loop {
         if step(&core) {
             tokio::task::yield_now().await;
             continue;
         }
-        let deadline = core.speaker.borrow().next_deadline();
+        let deadline = {
+            let speaker = core.speaker.borrow();
+            memory.note(speaker.rib().memory());
+            speaker.next_deadline()
+        };
         match deadline {
             Some(at) => {
                 tokio::select! {

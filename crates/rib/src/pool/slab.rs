@@ -13,6 +13,8 @@ pub(super) struct Slab<T> {
     /// Ids that are free, also those of chunks that were given back.
     free: Vec<u32>,
     len: usize,
+    /// Chunks that are not given back.
+    filled: usize,
 }
 
 #[derive(Debug)]
@@ -28,6 +30,7 @@ impl<T> Slab<T> {
             chunks: Vec::new(),
             free: Vec::new(),
             len: 0,
+            filled: 0,
         }
     }
 
@@ -42,6 +45,7 @@ impl<T> Slab<T> {
         let chunk = &mut self.chunks[chunk];
         if chunk.slots.is_empty() {
             chunk.slots.resize_with(CHUNK, || None);
+            self.filled += 1;
         }
         chunk.slots[slot] = Some(value);
         chunk.live += 1;
@@ -86,6 +90,7 @@ impl<T> Slab<T> {
         chunk.live -= 1;
         if chunk.live == 0 {
             chunk.slots = Vec::new();
+            self.filled -= 1;
         }
         self.len -= 1;
         self.free.push(id);
@@ -94,8 +99,7 @@ impl<T> Slab<T> {
 
     /// Octets that the slab itself holds; what values own elsewhere is not counted.
     pub(super) fn bytes(&self) -> usize {
-        let slots: usize = self.chunks.iter().map(|c| c.slots.capacity()).sum();
-        slots * size_of::<Option<T>>()
+        self.filled * CHUNK * size_of::<Option<T>>()
             + self.chunks.capacity() * size_of::<Chunk<T>>()
             + self.free.capacity() * size_of::<u32>()
     }
