@@ -25,6 +25,7 @@ mod consumer;
 mod encode;
 mod export;
 mod group;
+mod index;
 mod log;
 mod member;
 mod query;

@@ -19,11 +19,10 @@ use std::net::Ipv4Addr;
 
 use foldhash::SharedSeed;
 use foldhash::quality::FoldHasher;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use wire::{Asn, AttrView, Community, NextHop, Origin};
 
 use crate::ids::{AttrId, NextHopId};
+use crate::index::Index;
 use slab::Slab;
 
 /// The degree of preference of a route that carries none (RFC 4271 9.1.1 leaves it to us; 100 is what everybody uses).
@@ -181,11 +180,6 @@ impl Seed {
     }
 }
 
-/// The table takes its tag from the top bits and its position from the low ones.
-const fn spread(hash: u32) -> u64 {
-    (hash as u64) << 32 | hash as u64
-}
-
 /// A value, its hash and how many remember its id.
 struct Counted<T> {
     value: T,
@@ -195,42 +189,32 @@ struct Counted<T> {
 
 /// Equal values share one id, which lives while it is referred to.
 struct Pool<T> {
-    table: HashTable<u32>,
+    index: Index,
     values: Slab<Counted<T>>,
 }
 
 impl<T> Pool<T> {
-    const fn new() -> Self {
+    fn new() -> Self {
         Pool {
-            table: HashTable::new(),
+            index: Index::new(),
             values: Slab::new(),
         }
     }
 
     /// The id of the value that `same` accepts, else of what `make` builds; with one more reference.
     fn intern(&mut self, hash: u32, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u32 {
-        let values = &mut self.values;
-        let entry = self.table.entry(
-            spread(hash),
-            |id| same(&values.get(*id).value),
-            |id| spread(values.get(*id).hash),
-        );
-        match entry {
-            Entry::Occupied(entry) => {
-                let id = *entry.get();
-                values.get_mut(id).add(1);
-                id
-            }
-            Entry::Vacant(entry) => {
-                let value = make();
-                let counted = Counted {
-                    value,
-                    hash,
-                    refs: 1,
-                };
-                *entry.insert(values.insert(counted)).get()
-            }
+        let values = &self.values;
+        if let Some(id) = self.index.find(hash, |id| same(&values.get(id).value)) {
+            self.values.get_mut(id).add(1);
+            return id;
         }
+        let id = self.values.insert(Counted {
+            value: make(),
+            hash,
+            refs: 1,
+        });
+        self.index.insert(hash, id);
+        id
     }
 
     fn retain(&mut self, id: u32, count: u32) {
@@ -244,17 +228,8 @@ impl<T> Pool<T> {
         if counted.refs > 0 {
             return None;
         }
-        let hash = counted.hash;
-        if let Ok(entry) = self.table.find_entry(spread(hash), |other| *other == id) {
-            entry.remove();
-        }
-        let value = self.values.remove(id).value;
-        if self.table.capacity() > 1024 && self.table.len() < self.table.capacity() / 8 {
-            let values = &self.values;
-            self.table
-                .shrink_to(self.table.len() * 2, |id| spread(values.get(*id).hash));
-        }
-        Some(value)
+        self.index.remove(counted.hash, id);
+        Some(self.values.remove(id).value)
     }
 
     fn value(&self, id: u32) -> &T {
@@ -262,7 +237,7 @@ impl<T> Pool<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.table.allocation_size() + self.values.bytes()
+        self.index.bytes() + self.values.bytes()
     }
 }
 

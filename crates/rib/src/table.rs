@@ -9,15 +9,18 @@
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use foldhash::quality::FixedState;
 use wire::{Family, Prefix};
 
 use crate::arena::{Arena, Beside, Record};
 use crate::ids::{AttrId, NextHopId, RejectReason};
+use crate::index::Index;
 
 /// No path, no slot.
 pub(crate) const NIL: u32 = u32::MAX;
+
+/// Bits of the number of a destination among its neighbours.
+const NEIGHBOURS: u32 = 3;
 
 /// Length of a slot that holds no destination.
 const FREE: u8 = u8::MAX;
@@ -75,6 +78,13 @@ struct Kept {
     refusal: Option<RejectReason>,
 }
 
+impl Kept {
+    const fn source(&self) -> u32 {
+        let [high, middle, low] = self.source;
+        u32::from_be_bytes([0, high, middle, low])
+    }
+}
+
 impl Record for Kept {
     fn free(next: u32) -> Kept {
         Kept {
@@ -108,7 +118,7 @@ impl Record for Address {
 /// Destinations, paths and the index.
 #[derive(Debug)]
 pub(crate) struct Table {
-    index: HashTable<u32>,
+    index: Index,
     hasher: FixedState,
     dests: Arena<Dest>,
     v6: Arena<Address>,
@@ -120,7 +130,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(seed: u64) -> Table {
         Table {
-            index: HashTable::new(),
+            index: Index::new(),
             hasher: FixedState::with_seed(seed),
             dests: Arena::new(),
             v6: Arena::new(),
@@ -144,8 +154,17 @@ impl Table {
         self.paths.len()
     }
 
-    fn hash(&self, bits: u128, len: u8, family: Family) -> u64 {
-        self.hasher.hash_one((bits, len, family.index()))
+    /// Neighbours of the same length stand together in the index: peers announce them together, mostly. They are few,
+    /// so that nobody can make many that collide, and differ in the bits that the index compares first.
+    fn hash(hasher: &FixedState, (bits, len, family): (u128, u8, Family)) -> u32 {
+        let spare = family.max_prefix_len() - len;
+        let number = bits.checked_shr(spare.into()).unwrap_or(0);
+        let block = number >> NEIGHBOURS;
+        let hash = match family {
+            Family::Ipv4Unicast => hasher.hash_one((block as u64) << 8 | u64::from(len)),
+            Family::Ipv6Unicast => hasher.hash_one((block, len)),
+        };
+        (hash >> 32) as u32 ^ (number as u32) << (u32::BITS - NEIGHBOURS)
     }
 
     fn bits(dests: &Arena<Dest>, v6: &Arena<Address>, slot: u32) -> (u128, u8, Family) {
@@ -167,63 +186,48 @@ impl Table {
 
     /// The slot of a destination.
     pub(crate) fn find(&self, prefix: &Prefix) -> Option<u32> {
-        let (bits, len, family) = Self::split(prefix);
-        let wanted = (bits, len, family);
-        let hash = self.hash(bits, len, family);
-        let same = |slot: &u32| Self::bits(&self.dests, &self.v6, *slot) == wanted;
-        self.index.find(hash, same).copied()
+        let wanted = Self::split(prefix);
+        let same = |slot| Self::bits(&self.dests, &self.v6, slot) == wanted;
+        self.index.find(Self::hash(&self.hasher, wanted), same)
     }
 
     /// The slot of a destination, new if it was not there.
     pub(crate) fn find_or_insert(&mut self, prefix: &Prefix) -> u32 {
-        if let Some(slot) = self.find(prefix) {
+        let wanted = Self::split(prefix);
+        let (bits, len, family) = wanted;
+        let hash = Self::hash(&self.hasher, wanted);
+        let same = |slot| Self::bits(&self.dests, &self.v6, slot) == wanted;
+        if let Some(slot) = self.index.find(hash, same) {
             return slot;
         }
-        let (bits, len, family) = Self::split(prefix);
         let key = match family {
             Family::Ipv4Unicast => u32::try_from(bits).expect("an IPv4 address has 32 bits"),
             Family::Ipv6Unicast => self.v6.insert(Address(bits)),
         };
-        let dest = Dest {
+        let slot = self.dests.insert(Dest {
             key,
             len,
             family,
             paths: NIL,
-        };
-        let slot = self.dests.insert(dest);
-        let hash = self.hash(bits, len, family);
-        let (hasher, dests, v6) = (&self.hasher, &self.dests, &self.v6);
-        self.index.insert_unique(hash, slot, |slot| {
-            let (bits, len, family) = Self::bits(dests, v6, *slot);
-            hasher.hash_one((bits, len, family.index()))
         });
+        self.index.insert(hash, slot);
         slot
     }
 
     /// Forgets a destination, which must have no path.
     pub(crate) fn remove(&mut self, slot: u32) {
-        let wanted = Self::bits(&self.dests, &self.v6, slot);
         debug_assert_eq!(self.first(slot), NIL);
-        let hash = self.hash(wanted.0, wanted.1, wanted.2);
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
-            entry.remove();
-        }
+        let gone = Self::bits(&self.dests, &self.v6, slot);
+        self.index.remove(Self::hash(&self.hasher, gone), slot);
         let dest = self.dests.remove(slot);
         if dest.family == Family::Ipv6Unicast {
             self.v6.remove(dest.key);
-        }
-        if self.index.capacity() > 1024 && self.index.len() < self.index.capacity() / 8 {
-            let (hasher, dests, v6) = (&self.hasher, &self.dests, &self.v6);
-            self.index.shrink_to(self.index.len() * 2, |slot| {
-                let (bits, len, family) = Self::bits(dests, v6, *slot);
-                hasher.hash_one((bits, len, family.index()))
-            });
         }
     }
 
     /// Octets of memory in use.
     pub(crate) fn bytes(&self) -> usize {
-        self.index.allocation_size()
+        self.index.bytes()
             + self.dests.bytes()
             + self.v6.bytes()
             + self.paths.bytes()
@@ -263,7 +267,7 @@ impl Table {
         let kept = self.paths.get(path);
         Path {
             next: kept.next,
-            source: u32::from_be_bytes([0, kept.source[0], kept.source[1], kept.source[2]]),
+            source: kept.source(),
             attrs: kept.attrs,
             next_hop: kept.next_hop,
             path_id: self.ids.get(path),
@@ -285,6 +289,21 @@ impl Table {
         (first != NIL)
             .then(|| (first, self.path(first)))
             .filter(|(_, path)| path.refusal.is_none())
+    }
+
+    /// The path of a source with this identifier, and the one before it in the list, or `NIL`.
+    pub(crate) fn find_path(&self, slot: u32, source: u32, path_id: u32) -> Option<(u32, u32)> {
+        let mut previous = NIL;
+        let mut at = self.first(slot);
+        while at != NIL {
+            let kept = self.paths.get(at);
+            if kept.source() == source && self.ids.get(at) == path_id {
+                return Some((previous, at));
+            }
+            previous = at;
+            at = kept.next;
+        }
+        None
     }
 
     /// Adds a path behind the first one. Its `next` is not looked at.
