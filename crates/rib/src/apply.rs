@@ -6,7 +6,7 @@
 //!
 //! RFC 4271 section 9.1 (decision process), 3.1 and 9.2 (a route replaces its predecessor).
 
-use wire::{NextHop, Nlri};
+use wire::{NextHop, Nlri, Prefix};
 
 use crate::decide::{self, Challenge, PathKey};
 use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
@@ -18,8 +18,27 @@ use crate::table::{NIL, Path};
 pub(crate) struct Before {
     /// Source slot, path identifier, attributes and next hop of the best path.
     best: Option<(u32, u32, AttrId, NextHopId)>,
-    /// Whether other paths could share traffic with it.
+    /// Whether other paths could share traffic with it. Not looked for while nobody asks.
     has_others: bool,
+}
+
+/// Destinations that are looked up before the first of them is changed.
+const AT_ONCE: usize = 16;
+
+/// A destination that was looked up for a path.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    dest: u32,
+    path_id: u32,
+    refusal: Option<RejectReason>,
+}
+
+impl Target {
+    const NONE: Target = Target {
+        dest: NIL,
+        path_id: 0,
+        refusal: None,
+    };
 }
 
 impl Rib {
@@ -34,11 +53,7 @@ impl Rib {
         self.sources.down(peer);
     }
 
-    /// A route from a source that is up. `attrs` comes from [`Rib::intern`].
-    ///
-    /// It replaces what the source announced under the same prefix and path identifier, also if the verdict refuses it:
-    /// then nothing of the source is left for this prefix but, with `keep_rejected`, a path that is never used.
-    /// Nothing happens if the source is not up.
+    /// A route from a source that is up: [`Rib::announce_all`] of one.
     pub fn announce(
         &mut self,
         peer: PeerId,
@@ -47,31 +62,78 @@ impl Rib {
         next_hop: NextHop,
         verdict: Result<(), RejectReason>,
     ) {
-        let refusal = verdict.err();
-        if refusal.is_some() && !self.config.keep_rejected {
-            self.withdraw(peer, nlri);
-            return;
-        }
+        let one = std::iter::once(nlri);
+        self.announce_all(peer, attrs, next_hop, one, |_| verdict);
+    }
+
+    /// Routes with the same attributes from a source that is up. `attrs` comes from [`Rib::intern`].
+    ///
+    /// Each replaces what the source announced under the same prefix and path identifier, also if the verdict on it
+    /// refuses it: then nothing of the source is left for this prefix but, with `keep_rejected`, a path that is never
+    /// used. Nothing happens if the source is not up.
+    pub fn announce_all(
+        &mut self,
+        peer: PeerId,
+        attrs: AttrId,
+        next_hop: NextHop,
+        routes: impl Iterator<Item = Nlri>,
+        mut verdict: impl FnMut(&Prefix) -> Result<(), RejectReason>,
+    ) {
         let Some(source) = self.sources.slot(peer) else {
             return;
         };
-        let dest = self.table.find_or_insert(&nlri.prefix);
-        let before = self.before(dest);
         let next_hop = self.next_hops.intern(next_hop);
+        let mut routes = routes.fuse();
+        // Looking destinations up is mostly waiting for memory: done for several before the first is used, it is
+        // waited for once.
+        let mut found = [Target::NONE; AT_ONCE];
+        loop {
+            let mut count = 0;
+            while count < AT_ONCE
+                && let Some(nlri) = routes.next()
+            {
+                let refusal = verdict(&nlri.prefix).err();
+                if refusal.is_some() && !self.config.keep_rejected {
+                    self.withdraw_from(source, nlri);
+                    continue;
+                }
+                found[count] = Target {
+                    dest: self.table.find_or_insert(&nlri.prefix),
+                    path_id: nlri.path_id,
+                    refusal,
+                };
+                count += 1;
+            }
+            for target in &found[..count] {
+                self.place(source, attrs, next_hop, *target);
+            }
+            if count < AT_ONCE {
+                break;
+            }
+        }
+        self.next_hops.release(next_hop);
+    }
+
+    /// Puts a path into a destination that has been looked up.
+    fn place(&mut self, source: u32, attrs: AttrId, next_hop: NextHopId, target: Target) {
+        let dest = target.dest;
+        let before = self.before(dest);
+        self.next_hops.retain(next_hop);
         self.attrs.retain(attrs);
         let pruned = self.prune(dest) > 0;
-        let is_replaced = self.remove(dest, source, nlri.path_id);
+        let is_replaced = self.remove(dest, source, target.path_id);
         let path = Path {
             next: NIL,
             source,
             attrs,
             next_hop,
-            path_id: nlri.path_id,
-            refusal,
+            path_id: target.path_id,
+            refusal: target.refusal,
         };
         let added = self.table.add_path(dest, path);
         let family = self.table.family(dest);
-        self.sources.count_in(source, family, refusal.is_none());
+        self.sources
+            .count_in(source, family, target.refusal.is_none());
         if before.best.is_some() && !pruned && !is_replaced {
             let others = self.challenge(dest, added) || before.has_others;
             self.tell(dest, before, others);
@@ -82,8 +144,13 @@ impl Rib {
 
     /// A source takes a route back. Nothing happens if there is none.
     pub fn withdraw(&mut self, peer: PeerId, nlri: Nlri) {
-        let (Some(source), Some(dest)) = (self.sources.slot(peer), self.table.find(&nlri.prefix))
-        else {
+        if let Some(source) = self.sources.slot(peer) {
+            self.withdraw_from(source, nlri);
+        }
+    }
+
+    fn withdraw_from(&mut self, source: u32, nlri: Nlri) {
+        let Some(dest) = self.table.find(&nlri.prefix) else {
             return;
         };
         let before = self.before(dest);
@@ -101,24 +168,17 @@ impl Rib {
             .filter(|(_, path)| path.refusal.is_none());
         Before {
             best,
-            has_others: eligible.nth(1).is_some(),
+            has_others: self.sets.is_some() && eligible.nth(1).is_some(),
         }
     }
 
     /// Takes out one path of a source. True if it was there.
     fn remove(&mut self, dest: u32, source: u32, path_id: u32) -> bool {
-        let mut previous = NIL;
-        let mut at = self.table.first(dest);
-        while at != NIL {
-            let path = self.table.path(at);
-            if path.source == source && path.path_id == path_id {
-                self.take_out(dest, previous, at);
-                return true;
-            }
-            previous = at;
-            at = path.next;
+        let found = self.table.find_path(dest, source, path_id);
+        if let Some((previous, path)) = found {
+            self.take_out(dest, previous, path);
         }
-        false
+        found.is_some()
     }
 
     /// Takes out the paths of all sources that went down. Gives how many there were.

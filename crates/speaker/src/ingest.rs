@@ -170,14 +170,11 @@ fn announce(
 ) -> Option<RejectReason> {
     let checked = rib.check(id, update.attrs, &reach.next_hop);
     let attrs = rib.intern(update.attrs);
-    for nlri in reach.nlri.iter() {
-        let verdict = checked.and_then(|()| {
-            import
-                .evaluate(&nlri.prefix, update.attrs)
-                .map_err(RejectReason::Policy)
-        });
-        rib.announce(id, nlri, attrs, reach.next_hop, verdict);
-    }
+    rib.announce_all(id, attrs, reach.next_hop, reach.nlri.iter(), |prefix| {
+        checked?;
+        let verdict = import.evaluate(prefix, update.attrs);
+        verdict.map_err(RejectReason::Policy)
+    });
     rib.release(attrs);
     checked.err()
 }
