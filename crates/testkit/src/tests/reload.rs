@@ -237,7 +237,7 @@ fn another_export_policy_or_next_hop_reaches_the_peer_without_a_reset() {
     net.run_for(Duration::from_secs(5));
     let ups = |net: &Net| [2, 3].map(|host| super::peers::since(net, one, address(host)));
     let before = ups(&net);
-    let mut text = |net: &mut Net, first: &str, second: &str| {
+    let text = |net: &mut Net, first: &str, second: &str| {
         let peers = to(2, first) + &to(3, second);
         reload(net, one, Role::Node, &node_text(1, &peers))
             .done
