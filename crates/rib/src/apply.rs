@@ -11,7 +11,7 @@ use wire::{NextHop, Nlri, Prefix};
 use crate::decide::{self, Challenge, PathKey};
 use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
 use crate::rib::Rib;
-use crate::table::{NIL, Path};
+use crate::table::{AT_ONCE, NIL, Path};
 
 /// A destination before a change.
 #[derive(Debug, Clone, Copy)]
@@ -22,23 +22,11 @@ pub(crate) struct Before {
     has_others: bool,
 }
 
-/// Destinations that are looked up before the first of them is changed.
-const AT_ONCE: usize = 16;
-
-/// A destination that was looked up for a path.
-#[derive(Debug, Clone, Copy)]
+/// What a path is put into the table with, beside its source, attributes and next hop.
+#[derive(Debug, Clone, Copy, Default)]
 struct Target {
-    dest: u32,
     path_id: u32,
     refusal: Option<RejectReason>,
-}
-
-impl Target {
-    const NONE: Target = Target {
-        dest: NIL,
-        path_id: 0,
-        refusal: None,
-    };
 }
 
 impl Rib {
@@ -83,40 +71,46 @@ impl Rib {
             return;
         };
         let next_hop = self.next_hops.intern(next_hop);
-        let mut routes = routes.fuse();
-        // Looking destinations up is mostly waiting for memory: done for several before the first is used, it is
-        // waited for once.
-        let mut found = [Target::NONE; AT_ONCE];
-        loop {
+        let mut routes = routes.fuse().peekable();
+        let mut prefixes = [Prefix::default(); AT_ONCE];
+        let mut targets = [Target::default(); AT_ONCE];
+        let mut dests = [NIL; AT_ONCE];
+        while routes.peek().is_some() {
             let mut count = 0;
-            while count < AT_ONCE
-                && let Some(nlri) = routes.next()
-            {
+            for nlri in routes.by_ref() {
                 let refusal = verdict(&nlri.prefix).err();
                 if refusal.is_some() && !self.config.keep_rejected {
                     self.withdraw_from(source, nlri);
                     continue;
                 }
-                found[count] = Target {
-                    dest: self.table.find_or_insert(&nlri.prefix),
+                prefixes[count] = nlri.prefix;
+                targets[count] = Target {
                     path_id: nlri.path_id,
                     refusal,
                 };
                 count += 1;
+                if count == AT_ONCE {
+                    break;
+                }
             }
-            for target in &found[..count] {
-                self.place(source, attrs, next_hop, *target);
-            }
-            if count < AT_ONCE {
-                break;
+            self.table
+                .find_or_insert_all(&prefixes[..count], &mut dests);
+            for (dest, target) in dests.iter().zip(targets).take(count) {
+                self.place(*dest, source, attrs, next_hop, target);
             }
         }
         self.next_hops.release(next_hop);
     }
 
     /// Puts a path into a destination that has been looked up.
-    fn place(&mut self, source: u32, attrs: AttrId, next_hop: NextHopId, target: Target) {
-        let dest = target.dest;
+    fn place(
+        &mut self,
+        dest: u32,
+        source: u32,
+        attrs: AttrId,
+        next_hop: NextHopId,
+        target: Target,
+    ) {
         let before = self.before(dest);
         self.next_hops.retain(next_hop);
         self.attrs.retain(attrs);

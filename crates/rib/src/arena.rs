@@ -117,6 +117,12 @@ impl<T: Record> Arena<T> {
         gone
     }
 
+    /// The record in a slot, if there is such a slot: to have its memory come near.
+    pub(crate) fn touch(&self, slot: u32) -> Option<&T> {
+        let chunk = self.chunks.get((slot >> SHIFT) as usize)?;
+        chunk.slots.get(slot as usize % CHUNK)
+    }
+
     pub(crate) fn get(&self, slot: u32) -> &T {
         &self.chunks[(slot >> SHIFT) as usize].slots[slot as usize % CHUNK]
     }

@@ -7,6 +7,7 @@
 //! This module stores; what is best is decided in `rib`, and reference counts of attributes are kept there.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::quality::FixedState;
@@ -14,13 +15,13 @@ use wire::{Family, Prefix};
 
 use crate::arena::{Arena, Beside, Record};
 use crate::ids::{AttrId, NextHopId, RejectReason};
-use crate::index::Index;
+use crate::index::{Index, NEAR};
 
 /// No path, no slot.
 pub(crate) const NIL: u32 = u32::MAX;
 
-/// Bits of the number of a destination among its neighbours.
-const NEIGHBOURS: u32 = 3;
+/// The most destinations that are looked up at once.
+pub(crate) const AT_ONCE: usize = 16;
 
 /// Length of a slot that holds no destination.
 const FREE: u8 = u8::MAX;
@@ -154,17 +155,17 @@ impl Table {
         self.paths.len()
     }
 
-    /// Neighbours of the same length stand together in the index: peers announce them together, mostly. They are few,
-    /// so that nobody can make many that collide, and differ in the bits that the index compares first.
+    /// Neighbours of the same length stand together in the index: peers announce them together, mostly. They are too few
+    /// to be a way to make hashes that collide.
     fn hash(hasher: &FixedState, (bits, len, family): (u128, u8, Family)) -> u32 {
         let spare = family.max_prefix_len() - len;
         let number = bits.checked_shr(spare.into()).unwrap_or(0);
-        let block = number >> NEIGHBOURS;
+        let block = number >> NEAR;
         let hash = match family {
             Family::Ipv4Unicast => hasher.hash_one((block as u64) << 8 | u64::from(len)),
             Family::Ipv6Unicast => hasher.hash_one((block, len)),
         };
-        (hash >> 32) as u32 ^ (number as u32) << (u32::BITS - NEIGHBOURS)
+        (hash >> 32) as u32 ^ (number as u32 & ((1 << NEAR) - 1))
     }
 
     fn bits(dests: &Arena<Dest>, v6: &Arena<Address>, slot: u32) -> (u128, u8, Family) {
@@ -191,11 +192,48 @@ impl Table {
         self.index.find(Self::hash(&self.hasher, wanted), same)
     }
 
+    /// The slots of some destinations, new where they were not there.
+    ///
+    /// Looking a destination up is mostly waiting for memory: what is needed of all of them is asked for before the
+    /// first is looked at, so that it is waited for once.
+    pub(crate) fn find_or_insert_all(&mut self, prefixes: &[Prefix], slots: &mut [u32]) {
+        let mut near = 0;
+        let hashes = &mut [0; AT_ONCE];
+        let wanted = hashes.iter_mut().zip(prefixes);
+        for (hash, prefix) in wanted {
+            *hash = Self::hash(&self.hasher, Self::split(prefix));
+            near ^= self.index.touch(*hash);
+        }
+        black_box(near);
+        for (hash, slot) in hashes.iter().zip(&mut *slots).take(prefixes.len()) {
+            *slot = self.index.guess(*hash).unwrap_or(NIL);
+            near ^= self.dests.touch(*slot).map_or(0, |dest| dest.paths);
+        }
+        black_box(near);
+        let places = hashes.iter().zip(slots).zip(prefixes);
+        for ((hash, slot), prefix) in places {
+            if *slot == NIL || Self::bits(&self.dests, &self.v6, *slot) != Self::split(prefix) {
+                *slot = self.insert(*hash, prefix);
+            }
+            near ^= self
+                .paths
+                .touch(self.first(*slot))
+                .map_or(0, |path| path.next);
+        }
+        black_box(near);
+    }
+
     /// The slot of a destination, new if it was not there.
-    pub(crate) fn find_or_insert(&mut self, prefix: &Prefix) -> u32 {
+    #[cfg(test)]
+    fn find_or_insert(&mut self, prefix: &Prefix) -> u32 {
+        let mut slots = [NIL];
+        self.find_or_insert_all(&[*prefix], &mut slots);
+        slots[0]
+    }
+
+    fn insert(&mut self, hash: u32, prefix: &Prefix) -> u32 {
         let wanted = Self::split(prefix);
         let (bits, len, family) = wanted;
-        let hash = Self::hash(&self.hasher, wanted);
         let same = |slot| Self::bits(&self.dests, &self.v6, slot) == wanted;
         if let Some(slot) = self.index.find(hash, same) {
             return slot;
