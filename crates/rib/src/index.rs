@@ -147,7 +147,7 @@ impl Index {
 impl Part {
     /// The line that an entry stands in if there is room: in the order of hashes.
     fn home(&self, hash: u32) -> usize {
-        (u64::from(hash) * self.lines.len() as u64 >> 32) as usize
+        ((u64::from(hash) * self.lines.len() as u64) >> 32) as usize
     }
 
     fn next(&self, line: usize) -> usize {
