@@ -2,12 +2,14 @@
 //!
 //! Owns: the namespaces of a lab and the processes in them ([`lab`]), one face for daemons of
 //! different makers ([`daemon`]), a scripted speaker that says exactly the octets a test wants
-//! ([`speaker`]), the demo's network ([`demo`]) and the load tool ([`load`]).
+//! ([`speaker`]), the demo's network ([`demo`]), the load tool ([`load`]) and the
+//! benchmark ([`bench`]).
 //!
 //! Never does: link against the daemon under test (the octets in [`speaker`] are its own), touch
 //! the network of the machine it runs on, or leave anything behind: a namespace lives as long as
 //! the processes in it, and those die with the process that made them.
 
+pub mod bench;
 pub mod daemon;
 pub mod demo;
 pub mod lab;

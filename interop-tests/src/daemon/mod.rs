@@ -19,6 +19,7 @@ pub use bird::Bird;
 pub use frr::Frr;
 pub use gobgp::Gobgp;
 pub use ours::{Ours, Role};
+pub(crate) use programs::beside_us;
 pub use programs::{bgpctl_binary, bgpd_binary, reflector_binary};
 
 use std::collections::{BTreeMap, BTreeSet};

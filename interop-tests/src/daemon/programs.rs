@@ -25,7 +25,7 @@ fn binary(variable: &str, name: &str) -> String {
 
 /// `target/PROFILE/NAME`, where the running program is `target/PROFILE/demo` or
 /// `target/PROFILE/deps/labs-HASH`.
-fn beside_us(name: &str) -> PathBuf {
+pub(crate) fn beside_us(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     let mut dir = own.parent().map(PathBuf::from).unwrap_or_default();
     if dir.ends_with("deps") {

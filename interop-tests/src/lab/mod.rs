@@ -16,7 +16,7 @@ pub use leftovers::clean_leftovers;
 pub use link::Lan;
 pub use namespace::Namespace;
 pub use permission::can_run;
-pub use process::{Process, ProcessUse, Spawn};
+pub use process::{Process, ProcessUse, Spawn, usage_of};
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

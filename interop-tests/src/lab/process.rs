@@ -157,7 +157,11 @@ impl Drop for Process {
     }
 }
 
-fn usage_of(id: u32) -> Result<ProcessUse> {
+/// CPU time and memory that the process with this id has used so far, from `/proc`.
+///
+/// # Errors
+/// When there is none.
+pub fn usage_of(id: u32) -> Result<ProcessUse> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     // Nanoseconds, where /proc/ID/stat has hundredths of a second.
     let mut nanoseconds = 0;
