@@ -172,6 +172,9 @@ pub(crate) struct PeerAddArgs {
     /// The longest time between two KEEPALIVEs
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) keepalive: Option<prost_types::Duration>,
+    /// How long it may read nothing of what it is sent; 0: for ever
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) send_hold: Option<prost_types::Duration>,
     /// The time between two attempts to connect
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) connect_retry: Option<prost_types::Duration>,
@@ -259,6 +262,7 @@ impl PeerAddArgs {
             next_hop,
             next_hop_v6: self.next_hop_v6,
             multihop: self.multihop,
+            send_hold: self.send_hold,
         }
     }
 }

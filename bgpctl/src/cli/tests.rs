@@ -84,7 +84,7 @@ fn an_address_asks_for_the_longest_match_and_a_prefix_for_itself() {
 fn every_setting_of_a_peer_has_a_flag() {
     let line = "bgpctl peer add 10.0.0.1 --as 65001 --name tor-a --group tors --port 1179 \
         --local-address 10.0.0.2 --passive --enabled=false --description text \
-        --families ipv4-unicast,ipv6 --hold-time 30s --keepalive 10 --connect-retry 2s \
+        --families ipv4-unicast,ipv6 --hold-time 30s --keepalive 10 --send-hold 4m --connect-retry 2s \
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
         --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2";
     let PeerVerb::Add(add) = peer(line) else {
@@ -122,6 +122,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         next_hop: Some(v1::NextHopRule::Self_.into()),
         next_hop_v6: Some("fd00::2".into()),
         multihop: Some(2),
+        send_hold: seconds(240, 0),
     };
     assert_eq!(add.into_config(), wanted);
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use speaker::{CloseCause, ConnId, Dial, Speaker};
+use speaker::{CloseCause, ConnId, Dial, Sending, Speaker};
 use tokio::net::TcpStream;
 
 use crate::core::{Core, Handle};
@@ -68,7 +68,10 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
         let outcome = tokio::select! {
             ready = stream.readable() => ready.and_then(|()| read(&core, conn, &stream)),
             ready = stream.writable(), if writes => {
-                deaf = ready.and_then(|()| pending.write(&stream)).is_err();
+                match ready.and_then(|()| pending.write(&stream)) {
+                    Ok(sending) => tell(&core, conn, &mut pending, sending),
+                    Err(_) => deaf = true,
+                }
                 Ok(())
             }
             () = handle.notify.notified() => Ok(()),
@@ -86,6 +89,15 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             kind => CloseCause::Error(kind),
         };
         core.with(|speaker, now| speaker.on_closed(now, conn, cause));
+    }
+}
+
+/// Tells the speaker how sending goes, once something had to wait.
+fn tell(core: &Core, conn: ConnId, pending: &mut Pending, sending: Sending) {
+    let waits = sending != Sending::All;
+    if waits || pending.is_late {
+        pending.is_late = waits;
+        core.with(|speaker, now| speaker.on_sending(now, conn, sending));
     }
 }
 
@@ -121,6 +133,8 @@ fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<()> {
 struct Pending {
     queue: VecDeque<Bytes>,
     taken: Vec<Bytes>,
+    /// The speaker knows that something waits here for the socket to take it.
+    is_late: bool,
 }
 
 impl Pending {
@@ -134,12 +148,12 @@ impl Pending {
         self.queue.extend(self.taken.drain(..));
         if self.queue.is_empty() {
             // An idle peer holds no buffer.
-            *self = Pending::default();
+            (self.queue, self.taken) = Default::default();
         }
         !self.queue.is_empty()
     }
 
-    fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
+    fn write(&mut self, stream: &TcpStream) -> io::Result<Sending> {
         let slices: Vec<IoSlice<'_>> = self
             .queue
             .iter()
@@ -149,9 +163,12 @@ impl Pending {
         match stream.try_write_vectored(&slices) {
             Ok(length) => {
                 self.advance(length);
-                Ok(())
+                Ok(match self.is_empty() {
+                    true => Sending::All,
+                    false => Sending::Some,
+                })
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sending::Nothing),
             Err(error) => Err(error),
         }
     }
@@ -170,33 +187,38 @@ impl Pending {
 
 /// Sends what is left, then closes without destroying it: data the peer has sent meanwhile is
 /// read away first, because closing over unread data resets the connection and the peer would
-/// never see our NOTIFICATION.
+/// never see our NOTIFICATION. A peer that takes no more is reset, so that the system does not keep
+/// for it what it never reads.
 async fn farewell(stream: &TcpStream, mut pending: Pending) {
-    let last_words = async {
-        while !pending.is_empty() {
-            stream.writable().await?;
-            pending.write(stream)?;
-        }
-        socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
-        let mut sink = [0; 4096];
-        loop {
-            stream.readable().await?;
-            match stream.try_read(&mut sink) {
-                Ok(0) => return io::Result::Ok(()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
-            }
-        }
-    };
     // Best effort: a peer that no longer reads gets no more than this.
-    let _ = tokio::time::timeout(FAREWELL, last_words).await;
+    let _ = tokio::time::timeout(FAREWELL, last_words(stream, &mut pending)).await;
+    if !pending.is_empty() {
+        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+async fn last_words(stream: &TcpStream, pending: &mut Pending) -> io::Result<()> {
+    while !pending.is_empty() {
+        stream.writable().await?;
+        pending.write(stream)?;
+    }
+    socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
+    let mut sink = [0; 4096];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut sink) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
 }
 
 /// Sends one message to a connection nobody wants, then closes it.
 pub(crate) async fn refuse(stream: TcpStream, message: Option<Bytes>) {
     let pending = Pending {
         queue: message.into_iter().collect(),
-        taken: Vec::new(),
+        ..Pending::default()
     };
     farewell(&stream, pending).await;
 }

@@ -50,6 +50,8 @@ pub enum Advice {
     PrefixLimitThere,
     /// The connection carries nothing any more.
     Silent,
+    /// The peer lives, and reads nothing.
+    ReadsNothing,
 }
 
 impl Advice {
@@ -64,7 +66,9 @@ impl Advice {
             Advice::NotListening | Advice::Unreachable => Some("address"),
             Advice::LocalAddress => Some("local-address"),
             Advice::PrefixLimitThere => Some("export"),
-            Advice::UnknownThere | Advice::ShutThere | Advice::Silent => None,
+            Advice::UnknownThere | Advice::ShutThere | Advice::Silent | Advice::ReadsNothing => {
+                None
+            }
         }
     }
 }
@@ -103,6 +107,7 @@ impl fmt::Display for Advice {
             Advice::Silent => {
                 f.write_str("the path to it, or its process, is dead, or packets are dropped")
             }
+            Advice::ReadsNothing => f.write_str("it sends and does not read: its process hangs"),
         }
     }
 }
@@ -121,6 +126,7 @@ impl LastError {
                 Some(Advice::UnknownThere)
             }
             DownReason::HoldTimerExpired => Some(Advice::Silent),
+            DownReason::SendHoldTimerExpired => Some(Advice::ReadsNothing),
             DownReason::NotificationSent(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)

@@ -109,6 +109,17 @@ pub enum Output {
     },
 }
 
+/// What TCP took of what waits to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    /// All: nothing waits any more.
+    All,
+    /// Some; the rest waits.
+    Some,
+    /// Nothing.
+    Nothing,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]

@@ -4,7 +4,8 @@
 //! ([`Session::poll`]) and when it wants to be told the time again ([`Session::next_deadline`]). It has no socket, no
 //! clock and no randomness, and it never reads an UPDATE: that is for its owner.
 //!
-//! RFC 4271 4.2, 6.2, 6.5-6.8, 8 and 10; RFC 2918, RFC 4760 8, RFC 5492, RFC 6286, RFC 6608, RFC 6793 4.1.
+//! RFC 4271 4.2, 6.2, 6.5-6.8, 8 and 10; RFC 2918, RFC 4760 8, RFC 5492, RFC 6286, RFC 6608, RFC 6793 4.1,
+//! RFC 9687.
 //!
 //! Where to look: `machine` is RFC 4271 section 8, `session` the value that it drives through the phases of `phase`,
 //! `negotiate` what two OPENs make together, `collision` section 6.8, `timer` jitter and back-off, `event` and `reason`
@@ -27,7 +28,7 @@ mod timer;
 
 pub use advice::Advice;
 pub use counters::Counters;
-pub use event::{FrameUse, Input, Output};
+pub use event::{FrameUse, Input, Output, Sending};
 pub use negotiate::Negotiated;
 pub use reason::{CloseCause, Direction, Down, DownReason, LastError};
 pub use session::{IdleReason, Session};

@@ -106,11 +106,14 @@ pub(crate) struct Established {
     pub(crate) hold_at: Option<Instant>,
     pub(crate) keepalive_at: Option<Instant>,
     pub(crate) keepalive_sent: Instant,
+    /// The send hold timer (RFC 9687); it runs only while TCP takes nothing of what waits.
+    pub(crate) send_hold_at: Option<Instant>,
 }
 
 impl Established {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        earlier(self.hold_at, self.keepalive_at)
+        let timers = earlier(self.hold_at, self.keepalive_at);
+        earlier(timers, self.send_hold_at)
     }
 
     pub(crate) fn restart_hold(&mut self, now: Instant) {

@@ -37,6 +37,8 @@ pub enum CloseCause {
 pub enum DownReason {
     /// Nothing was heard from the peer for the hold time (RFC 4271 6.5). We sent a NOTIFICATION.
     HoldTimerExpired,
+    /// TCP took nothing of what waited to be sent for the send hold time (RFC 9687). No NOTIFICATION can be sent.
+    SendHoldTimerExpired,
     /// The peer sent this.
     NotificationReceived(Notification),
     /// We sent this: a reset by the operator or by the speaker.
@@ -69,7 +71,8 @@ impl DownReason {
             | DownReason::Fault(_)
             | DownReason::Disabled
             | DownReason::Deleted => Direction::Sent,
-            DownReason::ConnectFailed(_)
+            DownReason::SendHoldTimerExpired
+            | DownReason::ConnectFailed(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
             | DownReason::LinkDown
@@ -86,7 +89,8 @@ impl DownReason {
             DownReason::HoldTimerExpired => {
                 Some(Notification::new(wire::ErrorCode::HoldTimerExpired, 0))
             }
-            DownReason::ConnectFailed(_)
+            DownReason::SendHoldTimerExpired
+            | DownReason::ConnectFailed(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
             | DownReason::LinkDown
@@ -113,6 +117,9 @@ impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DownReason::HoldTimerExpired => f.write_str("hold timer expired: the peer was silent"),
+            DownReason::SendHoldTimerExpired => {
+                f.write_str("send hold timer expired: the peer read nothing of what we sent")
+            }
             DownReason::NotificationReceived(notification) => write!(f, "received {notification}"),
             DownReason::NotificationSent(notification) => write!(f, "sent {notification}"),
             DownReason::Fault(fault) => write!(f, "the peer's {fault}"),

@@ -225,7 +225,8 @@ impl Session {
                     self.send_last(side, &notification);
                 }
             }
-            DownReason::NotificationReceived(_)
+            DownReason::SendHoldTimerExpired
+            | DownReason::NotificationReceived(_)
             | DownReason::Disabled
             | DownReason::Deleted
             | DownReason::ConnectFailed(_) => self.outputs.push_back(Output::Close { side }),

@@ -58,6 +58,9 @@ pub struct Settings {
     pub idle_hold: Duration,
     /// What the idle hold time doubles up to.
     pub idle_hold_max: Duration,
+    /// How long TCP may take nothing of what waits to be sent until the session ends (SendHoldTime, RFC 9687), in seconds;
+    /// 0 is off. None: 8 minutes, or twice the negotiated hold time if that is longer.
+    pub send_hold: Option<u16>,
     /// We never connect by ourselves (PassiveTcpEstablishment). Sessions made for a dynamic peer are passive.
     pub passive: bool,
     /// The families that we offer; not empty.

@@ -36,7 +36,7 @@ use policy::Guards;
 use rib::{PeerId, Rib, RibConfig};
 use wire::{DecodeScratch, Prefix};
 
-pub use session::CloseCause;
+pub use session::{CloseCause, Sending};
 
 pub use crate::effect::{Admission, ConnId, Dial, Effect};
 pub use crate::event::{Event, Severity};

@@ -177,6 +177,7 @@ impl Speaker {
             connect_retry: config.connect_retry,
             idle_hold: config.idle_hold,
             idle_hold_max: config.idle_hold_max,
+            send_hold: config.send_hold,
             passive: config.passive,
             families: config.families,
             seed: self.clock.seed ^ (u64::from(id.0) << 32),

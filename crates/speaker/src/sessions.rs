@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rib::PeerId;
-use session::{CloseCause, Input, LastError, Output, Side};
+use session::{CloseCause, Input, LastError, Output, Sending, Side};
 use wire::{CeaseSubcode, Notification};
 
 use crate::Speaker;
@@ -56,6 +56,21 @@ impl Speaker {
                 cause,
             },
         );
+    }
+
+    /// TCP took all, some or nothing of what [`Speaker::fill`] gave for a connection. Not called while all is always
+    /// taken, the session does not mind.
+    pub fn on_sending(&mut self, now: Instant, conn: ConnId, sending: Sending) {
+        let Some(id) = self.conns.get(conn).map(|known| known.peer) else {
+            return;
+        };
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if peer.link.as_ref().is_some_and(|link| link.conn == conn) {
+            peer.session.sending(now, sending);
+            self.arm(id);
+        }
     }
 
     /// Somebody connected to us.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use config::Config;
 use fib::{Address, KernelEvent, Route};
-use speaker::{Admission, CloseCause, ConnId, Dial, Effect, Event, Identity, Speaker};
+use speaker::{Admission, CloseCause, ConnId, Dial, Effect, Event, Identity, Sending, Speaker};
 
 use crate::kernel::FakeKernel;
 
@@ -320,7 +320,7 @@ impl Net {
             return;
         };
         if self.silent.contains(&(near.0, far.0)) {
-            return;
+            return self.tell_sending(near, Sending::Nothing);
         }
         loop {
             let mut taken = Vec::new();
@@ -328,10 +328,16 @@ impl Net {
                 .speaker
                 .fill(self.now, near.1, &mut taken, 64 * 1024);
             if taken.is_empty() {
-                return;
+                return self.tell_sending(near, Sending::All);
             }
             self.deliver(far, &taken);
         }
+    }
+
+    fn tell_sending(&mut self, near: End, sending: Sending) {
+        self.nodes[near.0.0]
+            .speaker
+            .on_sending(self.now, near.1, sending);
     }
 
     fn deliver(&mut self, to: End, messages: &[Bytes]) {

@@ -34,6 +34,8 @@ pub(crate) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) keepalive: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) send_hold: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connect_retry: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle_hold: Option<String>,
@@ -124,6 +126,7 @@ impl ConfigView {
             families,
             hold_time: time(config.hold_time),
             keepalive: time(config.keepalive),
+            send_hold: time(config.send_hold),
             connect_retry: time(config.connect_retry),
             idle_hold: time(config.idle_hold),
             idle_hold_max: time(config.idle_hold_max),

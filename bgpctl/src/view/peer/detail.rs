@@ -173,6 +173,7 @@ impl PeerView {
         page.maybe("passive", yes(config.passive));
         page.maybe("enabled", yes(config.enabled));
         page.line("families", config.families.join(", "));
+        page.maybe("send hold", config.send_hold.as_ref());
         page.maybe("connect retry", config.connect_retry.as_ref());
         page.maybe("idle hold", config.idle_hold.as_ref());
         page.maybe("idle hold max", config.idle_hold_max.as_ref());

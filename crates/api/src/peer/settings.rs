@@ -50,6 +50,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop,
         next_hop_v6,
         multihop,
+        send_hold,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -67,6 +68,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         families: families_text(families),
         hold_time: text("hold-time", hold_time.as_ref().map(seconds)),
         keepalive: text("keepalive", keepalive.as_ref().map(seconds)),
+        send_hold: text("send-hold", send_hold.as_ref().map(seconds)),
         connect_retry: text("connect-retry", connect_retry.as_ref().map(seconds)),
         idle_hold: text("idle-hold", idle_hold.as_ref().map(seconds)),
         idle_hold_max: text("idle-hold-max", idle_hold_max.as_ref().map(seconds)),
@@ -203,6 +205,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         multihop: Some(peer.ttl)
             .filter(|ttl| *ttl != default_ttl)
             .map(u32::from),
+        send_hold: peer.send_hold.map(whole),
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::PrefixLimitThere => {
             format!("raise the limit of prefixes on {address}, or send fewer: export at {ours}")
         }
+        Advice::ReadsNothing => {
+            format!("look at the BGP daemon on {address}, and at the load there")
+        }
         Advice::Silent => format!("check the path to {address}, and the load there"),
     }
 }

@@ -81,7 +81,7 @@ impl Effects {
 }
 
 /// Every key whose value is short: its name, its cost and its value as text.
-fn rows(peer: &Peer) -> [(&'static str, Cost, String); 17] {
+fn rows(peer: &Peer) -> [(&'static str, Cost, String); 18] {
     // Opened completely, so that the cost of a new key must be decided upon here.
     let Peer {
         name,
@@ -95,6 +95,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 17] {
         families,
         hold_time,
         keepalive,
+        send_hold,
         connect_retry,
         idle_hold,
         idle_hold_max,
@@ -130,6 +131,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 17] {
         ("enabled", switching, enabled.to_string()),
         ("next-hop", Cost::Export, next_hop.to_string()),
         ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),
+        ("send-hold", Cost::Live, or_none(send_hold.as_ref())),
         ("passive", Cost::Live, passive.to_string()),
         (
             "connect-retry",

@@ -106,6 +106,7 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             "next-hop-v6 none -> fd00::1: the peer is sent what that changes, the session stays",
         ),
         (", passive: true", Label::Live, "passive false -> true"),
+        (", send-hold: 7", Label::Live, "send-hold none -> 7"),
         (", connect-retry: 7", Label::Live, "connect-retry 5 -> 7"),
         (", idle-hold: 7", Label::Live, "idle-hold 1 -> 7"),
         (", idle-hold-max: 7", Label::Live, "idle-hold-max 60 -> 7"),

@@ -101,6 +101,9 @@ pub struct Peer {
     pub hold_time: HoldTime,
     /// Keepalive interval in seconds; `None`: a third of the negotiated hold time.
     pub keepalive: Option<NonZeroU16>,
+    /// Seconds that the peer may read nothing of what is sent until the session ends (RFC 9687), 0 for off; `None`: 480, or
+    /// twice the negotiated hold time if that is more.
+    pub send_hold: Option<u16>,
     /// Time between attempts to connect, before jitter.
     pub connect_retry: Duration,
     /// First wait in Idle after a failure; doubles with each further one.
@@ -164,6 +167,7 @@ impl PartialEq for Peer {
             families,
             hold_time,
             keepalive,
+            send_hold,
             connect_retry,
             idle_hold,
             idle_hold_max,
@@ -188,6 +192,7 @@ impl PartialEq for Peer {
             && *families == other.families
             && *hold_time == other.hold_time
             && *keepalive == other.keepalive
+            && *send_hold == other.send_hold
             && *connect_retry == other.connect_retry
             && *idle_hold == other.idle_hold
             && *idle_hold_max == other.idle_hold_max

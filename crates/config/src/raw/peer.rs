@@ -42,6 +42,8 @@ pub struct RawPeer {
     pub hold_time: Option<Text>,
     /// `keepalive`, seconds.
     pub keepalive: Option<Text>,
+    /// `send-hold`, seconds.
+    pub send_hold: Option<Text>,
     /// `connect-retry`, seconds.
     pub connect_retry: Option<Text>,
     /// `idle-hold`, seconds.
@@ -84,6 +86,7 @@ impl RawPeer {
             families: None,
             hold_time: None,
             keepalive: None,
+            send_hold: None,
             connect_retry: None,
             idle_hold: None,
             idle_hold_max: None,
@@ -108,6 +111,7 @@ impl RawPeer {
             families: reader.texts(section, "families"),
             hold_time: reader.text(section, "hold-time"),
             keepalive: reader.text(section, "keepalive"),
+            send_hold: reader.text(section, "send-hold"),
             connect_retry: reader.text(section, "connect-retry"),
             idle_hold: reader.text(section, "idle-hold"),
             idle_hold_max: reader.text(section, "idle-hold-max"),

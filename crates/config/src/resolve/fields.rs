@@ -60,6 +60,7 @@ impl Fields {
             families,
             hold_time,
             keepalive,
+            send_hold,
             connect_retry,
             idle_hold,
             idle_hold_max,
@@ -80,6 +81,9 @@ impl Fields {
             families: families_value(faults, families.as_deref(), &raw.at),
             hold_time: Slot::read(faults, hold_time.as_ref(), hold_time_value),
             keepalive: Slot::read(faults, keepalive.as_ref(), keepalive_value),
+            send_hold: Slot::read(faults, send_hold.as_ref(), |text| {
+                values::small(text, 0..=u16::MAX)
+            }),
             connect_retry: Slot::read(faults, connect_retry.as_ref(), seconds),
             idle_hold: Slot::read(faults, idle_hold.as_ref(), seconds),
             idle_hold_max: Slot::read(faults, idle_hold_max.as_ref(), seconds),

@@ -87,6 +87,7 @@ impl Context<'_> {
             families: fields.families.value_or(Families::ALL),
             hold_time: fields.hold_time.value_or(HoldTime::DEFAULT),
             keepalive: fields.keepalive.value_or(None),
+            send_hold: fields.send_hold.value(),
             connect_retry: fields.connect_retry.value_or(Duration::from_secs(5)),
             idle_hold,
             idle_hold_max: fields

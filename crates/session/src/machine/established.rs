@@ -7,12 +7,15 @@ use wire::{
     capability_code,
 };
 
-use crate::event::{FrameUse, Output};
+use crate::event::{FrameUse, Output, Sending};
 use crate::phase::{Established, Idle, Phase, unexpected};
 use crate::reason::{Down, DownReason};
 use crate::session::Session;
 use crate::state::State;
 use crate::timer::due;
+
+/// The send hold time is at least this where none is configured (RFC 9687).
+const SEND_HOLD: Duration = Duration::from_secs(480);
 
 /// Keepalives come at most once a second (RFC 4271 4.4).
 const KEEPALIVE_GAP: Duration = Duration::from_secs(1);
@@ -27,6 +30,23 @@ impl Session {
                 .keepalive_interval()
                 .map(|interval| now + self.jitter.within(interval));
         }
+    }
+
+    /// TCP took all, some or nothing of what waits to be sent to the peer. The send hold timer runs from the last time that
+    /// it took something (RFC 9687). A driver that has nothing waiting need not say so again.
+    pub fn sending(&mut self, now: Instant, sending: Sending) {
+        let configured = self.settings.send_hold;
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        let time = send_hold(configured, established.terms.hold());
+        established.send_hold_at = match sending {
+            Sending::All => None,
+            Sending::Some => time.map(|time| now + time),
+            Sending::Nothing => established
+                .send_hold_at
+                .or_else(|| time.map(|time| now + time)),
+        };
     }
 
     /// Asks the peer for all routes of this family again (RFC 2918). False if the session is not Established, or the
@@ -141,6 +161,9 @@ impl Session {
         if due(established.hold_at, now) {
             return self.go_down(now, DownReason::HoldTimerExpired);
         }
+        if due(established.send_hold_at, now) {
+            return self.go_down(now, DownReason::SendHoldTimerExpired);
+        }
         if due(established.keepalive_at, now) {
             established.keepalive_sent = now;
             let side = established.terms.side;
@@ -182,5 +205,15 @@ impl Session {
         self.back_off.was_up(uptime);
         self.outputs
             .push_back(Output::Down(Down { reason, uptime }));
+    }
+}
+
+/// SendHoldTime. None: the timer is off, as it is without a hold time (RFC 9687).
+fn send_hold(configured: Option<u16>, hold: Option<Duration>) -> Option<Duration> {
+    let hold = hold?;
+    match configured {
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(u64::from(seconds))),
+        None => Some(SEND_HOLD.max(hold * 2)),
     }
 }

@@ -250,6 +250,7 @@ impl Session {
                     hold_at: terms.hold().map(|hold| now + hold),
                     keepalive_at,
                     keepalive_sent: now,
+                    send_hold_at: None,
                     terms,
                 });
             }
@@ -302,6 +303,7 @@ impl Session {
                 notification.cease_subcode() == Some(CeaseSubcode::CollisionResolution)
             }
             DownReason::HoldTimerExpired
+            | DownReason::SendHoldTimerExpired
             | DownReason::NotificationSent(_)
             | DownReason::Fault(_)
             | DownReason::ConnectFailed(_)

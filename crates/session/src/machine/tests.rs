@@ -3,6 +3,7 @@
 mod crossing;
 mod pair;
 mod random;
+mod sending;
 mod transitions;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +37,7 @@ fn settings() -> Settings {
         connect_retry: Duration::from_secs(5),
         idle_hold: Duration::from_secs(1),
         idle_hold_max: Duration::from_secs(60),
+        send_hold: None,
         passive: false,
         families: Families::ALL,
         seed: 42,

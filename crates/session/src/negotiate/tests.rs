@@ -14,6 +14,7 @@ fn settings() -> Settings {
         connect_retry: Duration::from_secs(5),
         idle_hold: Duration::from_secs(1),
         idle_hold_max: Duration::from_secs(60),
+        send_hold: None,
         passive: false,
         families: Families::ALL,
         seed: 1,

@@ -120,6 +120,39 @@ fn a_silent_peer_is_given_up_after_the_hold_time() {
     );
 }
 
+#[test]
+fn a_peer_that_reads_nothing_for_the_send_hold_time_is_given_up() {
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, send-hold: 30}\n";
+    let mut net = Net::new(65_536);
+    let rr = net.add(config(Role::Reflector, text), &addresses(250));
+    let (deaf, other) = (
+        node(&mut net, 1, TO_REFLECTOR),
+        node(&mut net, 2, TO_REFLECTOR),
+    );
+    assert!(net.run_until(MINUTE, |net| whole(net, &[deaf, other])));
+    // It stops reading for 25 s, and again: each time it takes what waits.
+    for index in 0..3 {
+        net.silence(rr, deaf);
+        announce(&mut net, other, index);
+        net.run_for(Duration::from_secs(25));
+        net.hear(rr, deaf);
+        net.run_for(Duration::from_secs(1));
+    }
+    assert_eq!(down_reasons(&net, rr), []);
+    net.silence(rr, deaf);
+    announce(&mut net, other, 3);
+    let at = net.elapsed();
+    assert!(net.run_until(MINUTE, |net| !down_reasons(net, rr).is_empty()));
+    assert_eq!(down_reasons(&net, rr), [DownReason::SendHoldTimerExpired]);
+    assert_eq!((net.elapsed() - at).as_secs(), 30);
+    assert!(net.run_until(MINUTE, |net| !has(net, other, block(1))));
+    net.hear(rr, deaf);
+    assert!(
+        net.run_until(MINUTE * 3, |net| whole(net, &[deaf, other])),
+        "it comes back when it reads again"
+    );
+}
+
 fn announce(net: &mut Net, id: NodeId, index: u32) {
     let octets = (0x6440_0000 | index).to_be_bytes();
     let prefix: Prefix = format!("{}.{}.{}.{}/32", octets[0], octets[1], octets[2], octets[3])

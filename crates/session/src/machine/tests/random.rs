@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wire::{FaultKind, Section};
 
 use super::*;
-use crate::CloseCause;
+use crate::{CloseCause, Sending};
 
 #[derive(Debug, Clone)]
 enum Action {
@@ -28,6 +28,7 @@ enum Action {
     Deadline,
     /// Milliseconds pass; a timer may be late.
     Wait(u64),
+    Sending(Sending),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +98,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => side().prop_map(Action::Closed),
         4 => Just(Action::Deadline),
         4 => prop_oneof![0u64..2_000, 2_000u64..300_000].prop_map(Action::Wait),
+        2 => prop_oneof![Just(Sending::All), Just(Sending::Some), Just(Sending::Nothing)]
+            .prop_map(Action::Sending),
     ]
 }
 
@@ -143,6 +146,7 @@ fn apply(rig: &mut Rig, action: Action) {
                 assert!(next.is_none_or(|next| next > rig.now), "the timer spins");
             }
         }
+        Action::Sending(sending) => rig.session.sending(rig.now, sending),
         Action::Wait(milliseconds) => rig.now += Duration::from_millis(milliseconds),
     }
 }
