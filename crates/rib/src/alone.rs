@@ -15,7 +15,9 @@ use crate::encode::{Private, Routes};
 use crate::group::Group;
 use crate::ids::PeerId;
 use crate::member::{Alone, Member, Output, Reads, Wake};
+use crate::multi::list_of;
 use crate::rib::{ResetReason, Rib};
+use crate::versions::Cursor;
 
 /// Destinations that a member is told of in one go.
 const SLICE: usize = 256;
@@ -64,7 +66,8 @@ impl Rib {
         };
         let mut is_complete = false;
         if let Some(group) = &mut self.groups[member.group as usize] {
-            is_complete = self.best.is_complete_from(member.hold(group));
+            let versions = list_of(&mut self.best, &mut self.multi, group);
+            is_complete = versions.is_complete_from(member.hold(group));
             if is_complete && matches!(member.reads, Reads::Attached(_)) {
                 member.detach(peer, group);
                 group.counters.detached += 1;
@@ -85,9 +88,12 @@ impl Rib {
         self.reset_count += 1;
     }
 
-    /// Resets the detached member that keeps most tombstones. True if there was one.
-    pub(crate) fn reset_furthest_behind(&mut self) -> bool {
-        let alone = self.groups.iter().flatten().flat_map(|group| &group.alone);
+    /// Resets the detached member that keeps most tombstones, of the groups that are told of several paths or of the
+    /// others. True if there was one.
+    pub(crate) fn reset_furthest_behind(&mut self, is_multi: bool) -> bool {
+        let groups = self.groups.iter().flatten();
+        let groups = groups.filter(|group| group.told.is_some() == is_multi);
+        let alone = groups.flat_map(|group| &group.alone);
         let holds = alone.filter_map(|peer| Some((alone_of(&self.members, *peer)?.hold, *peer)));
         let Some((_, peer)) = holds.min() else {
             return false;
@@ -141,9 +147,10 @@ impl Rib {
             return;
         }
         // What is pending now may have been told to it by the log that it did not read (rule 11).
-        group.is_unsure |= self.best.is_pending(&group.cursor);
+        let versions = list_of(&mut self.best, &mut self.multi, group);
+        group.is_unsure |= versions.is_pending(&group.cursor);
         if let Some(cursor) = member.attach(peer, group) {
-            self.best.drop_cursor(&cursor);
+            versions.drop_cursor(&cursor);
         }
         if group.alone.is_empty() {
             group.private = crate::log::Log::default();
@@ -157,12 +164,28 @@ impl Rib {
             .cursor
             .take_if(|cursor| cursor.version() != alone.pull)
         {
-            self.best.drop_cursor(&old);
+            list_of(&mut self.best, &mut self.multi, group).drop_cursor(&old);
         }
-        let best = &mut self.best;
+        let versions = list_of(&mut self.best, &mut self.multi, group);
         let cursor = alone
             .cursor
-            .get_or_insert_with(|| best.cursor_behind(alone.pull));
+            .get_or_insert_with(|| versions.cursor_behind(alone.pull));
+        let until = group.cursor.version();
+        if let Some(mut batch) = self.batch_for(group) {
+            let mut steps = STEPS;
+            batch.private(group, SLICE, |versions| {
+                let change = versions.next_until(cursor, until, &mut steps)?;
+                Some(change.dest)
+            });
+        } else {
+            self.pull_best_alone(cursor, group);
+        }
+        alone.pull = cursor.version();
+        alone.hold = alone.hold.max(alone.pull);
+        alone.pull >= until
+    }
+
+    fn pull_best_alone(&mut self, cursor: &mut Cursor, group: &mut Group) {
         let until = group.cursor.version();
         let mut batch = Private {
             routes: Routes {
@@ -175,16 +198,13 @@ impl Rib {
         };
         let (mut taken, mut steps) = (0, STEPS);
         while taken < SLICE {
-            let Some(change) = best.next_until(cursor, until, &mut steps) else {
+            let Some(change) = self.best.next_until(cursor, until, &mut steps) else {
                 break;
             };
             batch.take(group, change.dest);
             taken += 1;
         }
         batch.encode(group);
-        alone.pull = cursor.version();
-        alone.hold = alone.hold.max(alone.pull);
-        alone.pull >= until
     }
 }
 

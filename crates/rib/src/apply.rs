@@ -115,7 +115,7 @@ impl Rib {
         self.next_hops.retain(next_hop);
         self.attrs.retain(attrs);
         let pruned = self.prune(dest) > 0;
-        let is_replaced = self.remove(dest, source, target.path_id);
+        let replaced = self.remove(dest, source, target.path_id);
         let path = Path {
             next: NIL,
             source,
@@ -128,7 +128,10 @@ impl Rib {
         let family = self.table.family(dest);
         self.sources
             .count_in(source, family, target.refusal.is_none());
-        if before.best.is_some() && !pruned && !is_replaced {
+        if let (Some(multi), None) = (&mut self.multi, target.refusal) {
+            multi.path_came(added, replaced.unwrap_or(0));
+        }
+        if before.best.is_some() && !pruned && replaced.is_none() {
             let others = self.challenge(dest, added) || before.has_others;
             self.tell(dest, before, others);
         } else {
@@ -166,13 +169,10 @@ impl Rib {
         }
     }
 
-    /// Takes out one path of a source. True if it was there.
-    fn remove(&mut self, dest: u32, source: u32, path_id: u32) -> bool {
-        let found = self.table.find_path(dest, source, path_id);
-        if let Some((previous, path)) = found {
-            self.take_out(dest, previous, path);
-        }
-        found.is_some()
+    /// Takes out one path of a source. Gives the path identifier that it was sent with, 0 for none, if it was there.
+    fn remove(&mut self, dest: u32, source: u32, path_id: u32) -> Option<u32> {
+        let (previous, path) = self.table.find_path(dest, source, path_id)?;
+        Some(self.take_out(dest, previous, path))
     }
 
     /// Takes out the paths of all sources that went down. Gives how many there were.
@@ -197,13 +197,16 @@ impl Rib {
         taken
     }
 
-    fn take_out(&mut self, dest: u32, previous: u32, path: u32) {
+    /// Takes out a path. Gives the path identifier that it was sent with; 0: none.
+    fn take_out(&mut self, dest: u32, previous: u32, path: u32) -> u32 {
         let gone = self.table.remove_path(dest, previous, path);
         self.attrs.release(gone.attrs);
         self.next_hops.release(gone.next_hop);
         let family = self.table.family(dest);
         self.sources
             .count_out(gone.source, family, gone.refusal.is_none());
+        let multi = self.multi.as_mut();
+        multi.map_or(0, |multi| multi.path_went(path, gone.refusal.is_none()))
     }
 
     /// Decides what is best after a change, and tells who has to know.
@@ -223,6 +226,9 @@ impl Rib {
             && (is_new_best || others || before.has_others)
         {
             sets.touch(dest, best.is_some());
+        }
+        if let Some(multi) = &mut self.multi {
+            multi.settle(dest, best.is_some());
         }
         if best.is_none() {
             self.forget(dest);
@@ -278,8 +284,13 @@ impl Rib {
     /// Forgets a destination that has no paths and that no reader still has to hear of.
     pub(crate) fn forget(&mut self, dest: u32) {
         let sets = self.sets.as_ref().is_some_and(|sets| sets.is_linked(dest));
-        if self.table.first(dest) == NIL && !sets && !self.best.is_linked(dest) {
+        let multi = self.multi.as_mut();
+        let is_told = multi.is_some_and(|multi| multi.versions.is_linked(dest));
+        if self.table.first(dest) == NIL && !sets && !is_told && !self.best.is_linked(dest) {
             self.table.remove(dest);
+            if let Some(multi) = &mut self.multi {
+                multi.dest_went(dest);
+            }
         }
     }
 }

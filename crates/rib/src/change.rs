@@ -81,7 +81,10 @@ impl Rib {
         };
         debug_assert_eq!(group.settings.families, settings.families);
         debug_assert_eq!(group.settings.encode, settings.encode);
-        group.settings = settings.clone();
+        let old = std::mem::replace(&mut group.settings, settings.clone());
+        group.resends |= old.kind != settings.kind
+            || old.local_as != settings.local_as
+            || old.cluster_id != settings.cluster_id;
         group.drop_image();
         group.rewalk = Some(0);
         for peer in &group.alone {
@@ -104,14 +107,9 @@ impl Rib {
             return;
         };
         let from = std::mem::replace(&mut member.group, u32::try_from(to).expect("few groups"));
-        let slot = &mut self.groups[from as usize];
-        if let Some(group) = slot {
+        if let Some(group) = &mut self.groups[from as usize] {
             group.forget(peer);
-            if group.members.is_empty() {
-                self.past.add(&group.counters);
-                self.best.drop_cursor(&group.cursor);
-                *slot = None;
-            }
+            self.end_if_empty(from as usize);
         }
         if let Reads::Alone(alone) = &mut member.reads {
             alone.begin_again();
@@ -138,17 +136,25 @@ impl Rib {
         {
             let slots = self.table.slots();
             let to = slots.min(from.saturating_add(CHUNK.min(*budget)));
-            let routes = encode::Routes {
-                table: &self.table,
-                sources: &self.sources,
-                attrs: &self.attrs,
-                next_hops: &self.next_hops,
+            let (to, used) = match self.batch_for(&group) {
+                Some(mut batch) => batch.rewalk(&mut group, from..to),
+                None => {
+                    let routes = encode::Routes {
+                        table: &self.table,
+                        sources: &self.sources,
+                        attrs: &self.attrs,
+                        next_hops: &self.next_hops,
+                    };
+                    encode::rewalk(&mut group, &self.best, routes, &mut self.scratch, from..to);
+                    (to, 0)
+                }
             };
-            encode::rewalk(&mut group, &self.best, routes, &mut self.scratch, from..to);
-            *budget -= (to - from).clamp(1, *budget);
+            let used = u32::try_from(used).unwrap_or(u32::MAX).max(to - from);
+            *budget -= used.clamp(1, *budget);
             group.rewalk = (to < slots).then_some(to);
             if group.rewalk.is_none() {
                 group.rewalk_end = group.log.tail();
+                group.resends = false;
             }
             self.announce_readable(&group);
         }

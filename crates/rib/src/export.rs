@@ -15,6 +15,7 @@ use crate::encode;
 use crate::group::Group;
 use crate::ids::{ExportSettings, PeerId, ReceiverIdentity};
 use crate::member::{EndOfRib, Member, Output, Reads, Wake};
+use crate::multi::list_of;
 use crate::rib::{ResetReason, Rib};
 
 /// Changes pulled by one call of [`Rib::flush`]: about 200 microseconds.
@@ -41,10 +42,11 @@ impl Rib {
     pub fn join(&mut self, peer: PeerId, settings: ExportSettings, identity: ReceiverIdentity) {
         self.leave(peer);
         let index = self.group_of(settings);
-        let (latest, limit) = (self.best.latest(), self.image_limit());
+        let limit = self.image_limit();
         let Some(group) = &mut self.groups[index] else {
             return;
         };
+        let latest = list_of(&mut self.best, &mut self.multi, group).latest();
         group.limit_image(limit);
         let number = u32::try_from(index).expect("few groups");
         let mut member = Member::join(peer, identity, number, group, latest);
@@ -74,8 +76,26 @@ impl Rib {
             self.groups.push(None);
             self.groups.len() - 1
         });
-        self.groups[index] = Some(Group::new(settings, &mut self.best));
+        let versions = if settings.encode.add_path.is_empty() {
+            &mut self.best
+        } else {
+            self.begin_multi()
+        };
+        self.groups[index] = Some(Group::new(settings, versions));
         index
+    }
+
+    /// A group ends if it has no member: who comes next finds a new group, whose pull is the snapshot (rule 8).
+    pub(crate) fn end_if_empty(&mut self, index: usize) {
+        let slot = &mut self.groups[index];
+        let Some(group) = slot.take_if(|group| group.members.is_empty()) else {
+            return;
+        };
+        self.past.add(&group.counters);
+        list_of(&mut self.best, &mut self.multi, &group).drop_cursor(&group.cursor);
+        if let Some(told) = group.told {
+            self.end_told(told);
+        }
     }
 
     /// A peer stops being a receiver. Nothing happens if it is none.
@@ -87,17 +107,14 @@ impl Rib {
         if member.wake == Wake::Queued {
             self.ready.retain(|other| *other != peer);
         }
-        let slot = &mut self.groups[member.group as usize];
-        let Some(group) = slot else { return };
+        let index = member.group as usize;
+        let Some(group) = &mut self.groups[index] else {
+            return;
+        };
         if let Some(cursor) = member.leave(peer, group) {
-            self.best.drop_cursor(&cursor);
+            list_of(&mut self.best, &mut self.multi, group).drop_cursor(&cursor);
         }
-        // The last one puts out the light: who comes next finds a new group, whose pull is the snapshot (rule 8).
-        if group.members.is_empty() {
-            self.past.add(&group.counters);
-            self.best.drop_cursor(&group.cursor);
-            *slot = None;
-        }
+        self.end_if_empty(index);
     }
 
     /// The peer asks for all routes of a family again (RFC 2918).
@@ -126,8 +143,9 @@ impl Rib {
     }
 
     fn is_pullable(&self, group: &Group) -> bool {
-        self.best.is_pending(&group.cursor)
-            && (is_log_wanted(group) || self.has_too_many_tombstones())
+        let versions = self.versions_of(group);
+        versions.is_pending(&group.cursor)
+            && (is_log_wanted(group) || self.has_too_many_tombstones(versions))
     }
 
     fn is_pull_wanted(&self) -> bool {
@@ -177,14 +195,10 @@ impl Rib {
         };
         let mut taken = 0;
         if self.is_pullable(&group) {
-            let routes = encode::Routes {
-                table: &self.table,
-                sources: &self.sources,
-                attrs: &self.attrs,
-                next_hops: &self.next_hops,
+            taken = match self.batch_for(&group) {
+                Some(mut batch) => batch.pull(&mut group, budget),
+                None => self.pull_best(&mut group, budget),
             };
-            let scratch = &mut self.scratch;
-            taken = encode::pull(&mut group, &mut self.best, routes, scratch, budget);
             group.limit_image(self.image_limit());
             self.reached_version(&mut group);
             self.announce_readable(&group);
@@ -192,6 +206,17 @@ impl Rib {
         self.groups[index] = Some(group);
         self.limit_log(index);
         taken
+    }
+
+    fn pull_best(&mut self, group: &mut Group, budget: usize) -> usize {
+        let routes = encode::Routes {
+            table: &self.table,
+            sources: &self.sources,
+            attrs: &self.attrs,
+            next_hops: &self.next_hops,
+        };
+        let scratch = &mut self.scratch;
+        encode::pull(group, &mut self.best, routes, scratch, budget)
     }
 
     /// Members whose End-of-RIB waited for this pull get it behind what the pull wrote.

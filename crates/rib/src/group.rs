@@ -13,6 +13,7 @@ use wire::{Families, Family};
 use crate::arena::Beside;
 use crate::ids::{ExportSettings, PeerId};
 use crate::log::Log;
+use crate::multi::Told;
 use crate::versions::{Cursor, VersionList};
 
 /// What was last put into the log for a destination.
@@ -128,6 +129,8 @@ pub(crate) struct Group {
     /// Place in the version list: everything before it was pulled into the log.
     pub(crate) cursor: Cursor,
     last: Beside<Last>,
+    /// What was told of each path, in a group that is told of several: then this is in place of `last`.
+    pub(crate) told: Option<Told>,
     pub(crate) log: Log,
     pub(crate) members: Vec<PeerId>,
     /// Messages of the snapshot walk, read by members that are in it.
@@ -151,6 +154,8 @@ pub(crate) struct Group {
     pub(crate) is_unsure: bool,
     /// The walk that tells everything once more because settings have changed: its next slot (engine rule 12).
     pub(crate) rewalk: Option<u32>,
+    /// That walk tells paths too that are told in the same form as before: the settings changed the octets of that form.
+    pub(crate) resends: bool,
     /// The message behind the last one of the latest such walk.
     pub(crate) rewalk_end: u64,
     pub(crate) counters: GroupCounters,
@@ -161,10 +166,13 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(settings: ExportSettings, versions: &mut VersionList) -> Group {
+        let has_ids = !settings.encode.add_path.is_empty();
+        let told = has_ids.then(Told::new);
         let mut group = Group {
             settings,
             cursor: versions.cursor(),
             last: Beside::new(Last::NONE),
+            told,
             log: Log::default(),
             members: Vec::new(),
             snapshot: Log::default(),
@@ -177,6 +185,7 @@ impl Group {
             private: Log::default(),
             is_unsure: false,
             rewalk: None,
+            resends: false,
             rewalk_end: 0,
             counters: GroupCounters::default(),
             advertised: [0; 2],
@@ -281,13 +290,16 @@ impl Group {
 
     /// Routes of a family that a member has been sent or will be: all but its own.
     pub(crate) fn advertised_to(&self, peer: PeerId, family: Family) -> u32 {
+        if let Some(told) = &self.told {
+            return told.told_to(peer, family);
+        }
         let own = self.own.get(peer.index()).copied().unwrap_or_default();
         self.advertised[family.index()] - own[family.index()]
     }
 
     /// Octets of what it remembers of destinations.
     pub(crate) fn memory(&self) -> usize {
-        self.last.bytes()
+        self.last.bytes() + self.told.as_ref().map_or(0, Told::bytes)
     }
 
     /// Octets that stand in the log and the snapshot for members that are still to come.

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use wire::{Asn, EncodeContext, Families, NextHop};
@@ -148,6 +149,9 @@ pub struct ExportSettings {
     pub local_v6: Option<Ipv6Addr>,
     /// Which routes the receiver gets; equal policies share a group.
     pub export: Arc<policy::Export>,
+    /// How many paths of a destination the receiver is told of at most, the best ones, in families with ADD-PATH (RFC
+    /// 7911). In others it is one.
+    pub paths: NonZeroU8,
     /// What the receiver can read: four-octet AS numbers, path identifiers, next hops of the other family, message size.
     pub encode: EncodeContext,
 }

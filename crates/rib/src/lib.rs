@@ -15,7 +15,7 @@
 //!
 //! It never opens a socket, reads a clock, blocks, or resolves a next hop; import policy is evaluated by the caller.
 //!
-//! RFC 4271 sections 9.1 and 9.2, RFC 4456, RFC 4760, RFC 2918, RFC 4724 section 2 (End-of-RIB), RFC 1997.
+//! RFC 4271 sections 9.1 and 9.2, RFC 4456, RFC 4760, RFC 2918, RFC 4724 section 2 (End-of-RIB), RFC 1997, RFC 7911.
 
 mod alone;
 mod apply;
@@ -28,6 +28,7 @@ mod group;
 mod index;
 mod log;
 mod member;
+mod multi;
 mod query;
 mod rib;
 mod source;

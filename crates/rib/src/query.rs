@@ -11,6 +11,7 @@ use crate::encode::Routes;
 use crate::group::Group;
 use crate::ids::{PeerId, RejectReason, SourceInfo};
 use crate::member::Member;
+use crate::multi::query::Receiver;
 use crate::rib::Rib;
 use crate::source::PathCounts;
 use crate::table::Path;
@@ -24,7 +25,7 @@ const SCAN: u32 = 4096;
 pub struct PathView<'a> {
     /// The destination.
     pub prefix: Prefix,
-    /// Path identifier as received; 0 without ADD-PATH.
+    /// Path identifier as received, in a listing of what a peer is sent as it is sent; 0 without ADD-PATH.
     pub path_id: u32,
     /// Where it came from.
     pub peer: PeerId,
@@ -173,7 +174,7 @@ impl Rib {
                 sink(&view);
                 1
             }),
-            Listing::Out(peer) => usize::from(self.row_out(dest, peer, sink).is_some()),
+            Listing::Out(peer) => self.rows_out(dest, peer, sink),
         }
     }
 
@@ -205,6 +206,22 @@ impl Rib {
         view.best = true;
         view.multipath = true;
         Some(view)
+    }
+
+    fn rows_out(&self, dest: u32, peer: PeerId, sink: &mut RowSink<'_>) -> usize {
+        let Some((member, group)) = self.member(peer) else {
+            return 0;
+        };
+        let Some(told) = &group.told else {
+            return usize::from(self.row_out(dest, peer, sink).is_some());
+        };
+        let to = Receiver {
+            peer,
+            member,
+            group,
+            told,
+        };
+        self.rows_told(dest, to, sink)
     }
 
     /// The route as it is sent to a peer, if it is.

@@ -16,6 +16,7 @@ use crate::encode::{Routes, Scratch};
 use crate::group::{Group, GroupCounters, WalkPlace};
 use crate::ids::{AttrId, PeerId, RejectReason};
 use crate::member::Member;
+use crate::multi::{self, Multi, Told};
 use crate::pool::{AttrPool, NextHopPool};
 use crate::source::Sources;
 use crate::table::Table;
@@ -123,6 +124,10 @@ pub struct Rib {
     /// Changes of the best path or of those that share traffic with it. From the first consumer on.
     pub(crate) sets: Option<VersionList>,
     pub(crate) consumers: Vec<Option<Consumer>>,
+    /// While a group sends several paths of a destination.
+    pub(crate) multi: Option<Box<Multi>>,
+    /// What groups told that have ended, to be forgotten in slices.
+    pub(crate) leaving: Vec<Told>,
     pub(crate) groups: Vec<Option<Group>>,
     /// By `PeerId`.
     pub(crate) members: Vec<Option<Member>>,
@@ -138,6 +143,7 @@ pub struct Rib {
     /// The group whose turn it is.
     pub(crate) next_group: usize,
     pub(crate) scratch: Scratch,
+    pub(crate) path_scratch: multi::encode::Scratch,
     pub(crate) keys: Vec<PathKey>,
     pub(crate) candidates: Vec<u32>,
     pub(crate) chosen: Vec<usize>,
@@ -167,6 +173,8 @@ impl Rib {
             best: VersionList::new(),
             sets: None,
             consumers: Vec::new(),
+            multi: None,
+            leaving: Vec::new(),
             groups: Vec::new(),
             members: Vec::new(),
             member_count: 0,
@@ -177,6 +185,7 @@ impl Rib {
             is_flushing: false,
             next_group: 0,
             scratch: Scratch::default(),
+            path_scratch: multi::encode::Scratch::default(),
             keys: Vec::new(),
             candidates: Vec::new(),
             chosen: Vec::new(),
@@ -241,12 +250,18 @@ impl Rib {
         Stats {
             destinations: self.table.len(),
             paths: self.table.path_count(),
-            tombstones: self.best.tombstones(),
+            tombstones: self
+                .multi
+                .iter()
+                .map(|multi| multi.versions.tombstones())
+                .fold(self.best.tombstones(), usize::max),
             attribute_sets: self.attrs.len(),
             attribute_bytes: self.attrs.bytes_used(),
             table_bytes: self.table.bytes()
                 + self.best.bytes()
                 + self.sets.as_ref().map_or(0, VersionList::bytes)
+                + self.multi.as_ref().map_or(0, |multi| multi.bytes())
+                + self.leaving.iter().map(Told::bytes).sum::<usize>()
                 + groups().map(Group::memory).sum::<usize>(),
             log_bytes: groups().map(Group::retained).sum(),
             kept_bytes: groups().map(Group::kept).sum(),

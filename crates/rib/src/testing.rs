@@ -4,6 +4,7 @@ pub(crate) mod oracle;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,11 @@ pub(crate) enum Seen {
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) kind: PeerKind,
+    /// Families in which it reads path identifiers.
+    pub(crate) add_path: Families,
     pub(crate) table: BTreeMap<Prefix, Held>,
+    /// What it holds in families with path identifiers.
+    pub(crate) paths: BTreeMap<(Prefix, u32), Held>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) end_of_rib: [u32; 2],
 }
@@ -153,6 +158,7 @@ impl Bench {
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),
             local_v6: Some("2001:db8:ffff::1".parse().unwrap()),
             export: Arc::clone(&self.export),
+            paths: NonZeroU8::MAX,
             encode: encode(),
         }
     }
@@ -165,19 +171,41 @@ impl Bench {
         id
     }
 
+    /// A peer comes up that is told of up to `most` paths of each destination.
+    pub(crate) fn up_for_paths(&mut self, n: u32, kind: PeerKind, most: u8) -> PeerId {
+        let id = PeerId(n);
+        self.rib.source_up(id, source(id, kind.into()));
+        self.join_with(id, &self.path_settings(kind, most));
+        id
+    }
+
+    /// The settings of a peer that is told of up to `most` paths of each destination.
+    pub(crate) fn path_settings(&self, kind: PeerKind, most: u8) -> ExportSettings {
+        let mut settings = self.settings(kind);
+        settings.encode.add_path = Families::ALL;
+        settings.paths = NonZeroU8::new(most).unwrap();
+        settings
+    }
+
     /// A peer becomes a receiver.
     pub(crate) fn join(&mut self, id: PeerId, kind: PeerKind) {
+        self.join_with(id, &self.settings(kind));
+    }
+
+    /// A peer becomes a receiver with these settings.
+    pub(crate) fn join_with(&mut self, id: PeerId, settings: &ExportSettings) {
         let identity = ReceiverIdentity {
             address: IpAddr::V4(address(id)),
             router_id: router_id(id),
             own_addresses: vec![IpAddr::V6(v6(id))],
         };
-        let settings = self.settings(kind);
-        self.rib.join(id, settings, identity);
+        self.rib.join(id, settings.clone(), identity);
         let peer = Peer {
             id,
-            kind,
+            kind: settings.kind,
+            add_path: settings.encode.add_path,
             table: BTreeMap::new(),
+            paths: BTreeMap::new(),
             seen: Vec::new(),
             end_of_rib: [0; 2],
         };
@@ -285,6 +313,15 @@ impl Bench {
         self.peers[&id].table.keys().copied().collect()
     }
 
+    /// The paths that a peer holds with path identifiers, as those and next hops.
+    pub(crate) fn paths(&self, id: PeerId, prefix: Prefix) -> Vec<(u32, IpAddr)> {
+        let paths = self.peers[&id].paths.iter();
+        let paths = paths.filter(|((of, _), _)| *of == prefix);
+        paths
+            .map(|((_, id), held)| (*id, held.next_hop.addr()))
+            .collect()
+    }
+
     /// What a peer has seen since the last call.
     pub(crate) fn seen(&mut self, id: PeerId) -> Vec<Seen> {
         let peer = self.peers.get_mut(&id).unwrap();
@@ -317,7 +354,7 @@ impl Peer {
             internal: self.kind.is_internal(),
             four_octet_as: true,
             families: Families::ALL,
-            add_path: Families::EMPTY,
+            add_path: self.add_path,
             extended_next_hop: Families::EMPTY,
         };
         let mut scratch = DecodeScratch::default();
@@ -330,7 +367,7 @@ impl Peer {
         }
         let mut gone = Vec::new();
         for unreach in update.unreach.iter().flatten() {
-            gone.extend(unreach.nlri.iter().map(|nlri| nlri.prefix));
+            gone.extend(unreach.nlri.iter());
         }
         let mut come = Vec::new();
         for reach in update.reach.iter().flatten() {
@@ -340,7 +377,12 @@ impl Peer {
                     attrs: update.attrs.bytes().to_vec(),
                     next_hop: reach.next_hop,
                 };
-                self.table.insert(nlri.prefix, held);
+                if self.has_ids(&nlri.prefix) {
+                    assert_ne!(nlri.path_id, 0);
+                    self.paths.insert((nlri.prefix, nlri.path_id), held);
+                } else {
+                    self.table.insert(nlri.prefix, held);
+                }
                 come.push(nlri.prefix);
             }
         }
@@ -348,15 +390,24 @@ impl Peer {
             gone.is_empty() || come.is_empty(),
             "RFC 7606 5.1: never mixed"
         );
-        for prefix in &gone {
-            self.table.remove(prefix);
+        for nlri in &gone {
+            if self.has_ids(&nlri.prefix) {
+                self.paths.remove(&(nlri.prefix, nlri.path_id));
+            } else {
+                self.table.remove(&nlri.prefix);
+            }
         }
         if !gone.is_empty() {
-            self.seen.push(Seen::Withdraw(gone));
+            let gone = gone.iter().map(|nlri| nlri.prefix);
+            self.seen.push(Seen::Withdraw(gone.collect()));
         }
         if !come.is_empty() {
             self.seen.push(Seen::Announce(come));
         }
+    }
+
+    fn has_ids(&self, prefix: &Prefix) -> bool {
+        self.add_path.contains(Family::of(prefix))
     }
 
     /// What no message may ever say to a peer, not even for a moment.

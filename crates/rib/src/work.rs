@@ -11,6 +11,7 @@ use crate::group::{Group, WalkPlace};
 use crate::ids::PeerId;
 use crate::member::{Attached, Member, Reads, Wake};
 use crate::rib::Rib;
+use crate::versions::VersionList;
 
 /// Octets of snapshot that are made ahead of the fastest member in the walk.
 const SNAPSHOT_AHEAD: usize = 64 * 1024;
@@ -31,6 +32,7 @@ impl Rib {
     pub fn work(&mut self, budget: usize) -> bool {
         let mut budget = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
         self.drain_sources(&mut budget);
+        self.drain_told(&mut budget);
         for index in 0..self.groups.len() {
             if budget == 0 {
                 break;
@@ -46,7 +48,9 @@ impl Rib {
     #[must_use]
     pub fn has_work(&self) -> bool {
         let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
-        self.sources.any_draining() || self.groups.iter().flatten().any(has_walk)
+        self.sources.any_draining()
+            || !self.leaving.is_empty()
+            || self.groups.iter().flatten().any(has_walk)
     }
 
     /// Takes out the paths of peers that went down. A lap finds them all, for no new ones come.
@@ -82,14 +86,21 @@ impl Rib {
             let ends = group.walk_ends(&self.members);
             let until = ends.unwrap_or(slots).min(slots);
             let to = until.min(from.saturating_add(CHUNK.min(*budget))).max(from);
-            let routes = encode::Routes {
-                table: &self.table,
-                sources: &self.sources,
-                attrs: &self.attrs,
-                next_hops: &self.next_hops,
+            let (to, used) = match self.batch_for(&group) {
+                Some(mut batch) => batch.snapshot(&mut group, from..to),
+                None => {
+                    let routes = encode::Routes {
+                        table: &self.table,
+                        sources: &self.sources,
+                        attrs: &self.attrs,
+                        next_hops: &self.next_hops,
+                    };
+                    encode::snapshot(&mut group, &self.best, routes, &mut self.scratch, from..to);
+                    (to, 0)
+                }
             };
-            encode::snapshot(&mut group, &self.best, routes, &mut self.scratch, from..to);
-            *budget -= (to - from).min(*budget);
+            let used = u32::try_from(used).unwrap_or(u32::MAX).max(to - from);
+            *budget -= used.min(*budget);
             group.walk.slot = to;
             if to >= slots && ends.is_none_or(|end| end > to) {
                 group.walk = WalkPlace {
@@ -192,12 +203,16 @@ impl Rib {
     /// groups pull though their members are slow, nothing waits for members that have the withdrawal in their log, the
     /// detached members that are furthest behind are reset, and consumers that are behind are told of a gap.
     pub(crate) fn collect_tombstones(&mut self) {
-        self.collect_of_groups(COLLECT, Group::floor);
+        for is_multi in [false, true] {
+            self.collect_of_groups(is_multi, COLLECT, Group::floor);
+        }
         self.collect_of_consumers(COLLECT);
-        while self.has_too_many_tombstones() {
-            self.collect_of_groups(usize::MAX, |group| group.cursor.floor());
-            if !self.has_too_many_tombstones() || !self.reset_furthest_behind() {
-                break;
+        for is_multi in [false, true] {
+            while self.are_groups_too_slow(is_multi) {
+                self.collect_of_groups(is_multi, usize::MAX, |group| group.cursor.floor());
+                if !self.are_groups_too_slow(is_multi) || !self.reset_furthest_behind(is_multi) {
+                    break;
+                }
             }
         }
         while self.is_consumer_too_slow() {
@@ -205,21 +220,40 @@ impl Rib {
         }
     }
 
-    /// True if more withdrawn destinations wait for groups than may.
-    pub(crate) fn has_too_many_tombstones(&self) -> bool {
-        self.best.tombstones() > self.config.tombstone_limit
+    /// True if more withdrawn destinations wait for the readers of this list than may.
+    pub(crate) fn has_too_many_tombstones(&self, versions: &VersionList) -> bool {
+        versions.tombstones() > self.config.tombstone_limit
     }
 
-    fn collect_of_groups(&mut self, most: usize, floor: impl Fn(&Group) -> u64) {
-        if self.best.tombstones() == 0 {
+    /// The version list of the groups that are told of several paths, or of the others.
+    fn versions_for(&mut self, is_multi: bool) -> Option<&mut VersionList> {
+        if is_multi {
+            self.multi.as_mut().map(|multi| &mut multi.versions)
+        } else {
+            Some(&mut self.best)
+        }
+    }
+
+    fn are_groups_too_slow(&mut self, is_multi: bool) -> bool {
+        let limit = self.config.tombstone_limit;
+        let versions = self.versions_for(is_multi);
+        versions.is_some_and(|versions| versions.tombstones() > limit)
+    }
+
+    fn collect_of_groups(&mut self, is_multi: bool, most: usize, floor: impl Fn(&Group) -> u64) {
+        let versions = self.versions_for(is_multi);
+        if versions.is_none_or(|versions| versions.tombstones() == 0) {
             return;
         }
         let groups = self.groups.iter().flatten();
+        let groups = groups.filter(|group| group.told.is_some() == is_multi);
         let floor = groups
             .map(|group| floor(group).min(self.floor_of_alone(group)))
             .min();
         for _ in 0..most {
-            let Some(dest) = self.best.collect(floor.unwrap_or(u64::MAX)) else {
+            let versions = self.versions_for(is_multi);
+            let Some(dest) = versions.and_then(|list| list.collect(floor.unwrap_or(u64::MAX)))
+            else {
                 break;
             };
             self.forget(dest);

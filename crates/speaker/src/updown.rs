@@ -1,6 +1,7 @@
 //! A session that comes up joins the table as source and receiver; one that goes down leaves it.
 
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -121,6 +122,7 @@ impl Speaker {
             local_v4: hops.v4,
             local_v6: hops.v6,
             export: Arc::clone(&peer.export),
+            paths: NonZeroU8::MIN,
             encode: EncodeContext {
                 four_octet_as: negotiated.four_octet_as,
                 add_path: Families::EMPTY,

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{AttrView, Community, Family, NextHop, Prefix};
+use wire::{AttrView, Community, Families, Family, NextHop, Prefix};
 
 use crate::testing::oracle::{Known, Oracle, To, Words};
 use crate::testing::{Bench, address, block, config, prefix, router_id, source, v6};
@@ -43,6 +44,9 @@ struct Reached {
     withdrawals_in_place: usize,
     refreshes: usize,
     changes: usize,
+    /// Destinations that a peer held several paths of, and paths with an identifier above the number of paths.
+    several: usize,
+    holes: usize,
     /// Peers that joined when there was something for them already.
     images: usize,
 }
@@ -60,6 +64,8 @@ struct Run {
     /// encoded for one member serves others that join.
     blocks: u32,
     local_only: Arc<policy::Export>,
+    /// Families with ADD-PATH in this run, for the peers that have it; none in some runs.
+    add_path: Families,
     reached: Reached,
 }
 
@@ -92,6 +98,11 @@ impl Run {
         }
         let consumer = bench.rib.consumer_add();
         let has_many = dice.one_in(2);
+        let add_path = dice.pick(&[
+            Families::EMPTY,
+            Families::ALL,
+            [Family::Ipv4Unicast].into_iter().collect(),
+        ]);
         Run {
             bench,
             dice,
@@ -102,6 +113,7 @@ impl Run {
             heard: None,
             blocks: if has_many { 60 } else { 6 },
             local_only: Arc::new(policy::Export::new(policy::ExportMode::Local)),
+            add_path,
             reached: Reached::default(),
         }
     }
@@ -130,24 +142,31 @@ impl Run {
                 _ => NextHopRule::Auto,
             },
             local_only: peer.0 == 5,
-        };
-        let identity = ReceiverIdentity {
-            address: IpAddr::V4(address(peer)),
-            router_id: router_id(peer),
-            own_addresses: vec![IpAddr::V6(v6(peer))],
+            most: self.most(peer),
         };
         self.oracle.sources.insert(peer, source(peer, kind.into()));
-        self.bench.up(peer.0, kind);
-        if to.rule != NextHopRule::Auto || to.local_only {
-            let settings = self.settings(&to);
-            self.bench.rib.join(peer, settings, identity);
-        }
+        let settings = self.settings(&to);
+        self.bench.rib.source_up(peer, source(peer, kind.into()));
+        self.bench.join_with(peer, &settings);
         self.up.insert(peer, to);
+    }
+
+    /// Half of the peers have ADD-PATH, some for a few paths only.
+    fn most(&mut self, peer: PeerId) -> usize {
+        match (self.add_path.is_empty(), peer.0) {
+            (false, 2 | 6 | 7) => 255,
+            (false, 3 | 9) => 1 + self.dice.below(3) as usize,
+            (_, _) => 1,
+        }
     }
 
     fn settings(&self, to: &To) -> ExportSettings {
         let mut settings = self.bench.settings(to.kind);
         settings.next_hop = to.rule;
+        settings.paths = NonZeroU8::new(u8::try_from(to.most).unwrap()).unwrap();
+        if matches!(to.id.0, 2 | 3 | 6 | 7 | 9) {
+            settings.encode.add_path = self.add_path;
+        }
         if to.local_only {
             settings.export = Arc::clone(&self.local_only);
         }
@@ -168,11 +187,12 @@ impl Run {
         let (rule, local_only) = (self.dice.pick(&rules), self.dice.one_in(2));
         let all = self.dice.one_in(2);
         let mut changes = Vec::new();
-        for other in self.up.values().copied() {
+        for other in self.up.values().copied().collect::<Vec<_>>() {
             if other.id == peer || all && other.kind == to.kind {
                 let new = To {
                     rule,
                     local_only,
+                    most: self.most(other.id),
                     ..other
                 };
                 changes.push((new, self.settings(&new)));
@@ -368,16 +388,19 @@ impl Run {
             self.bench.settle();
         }
         while self.consume(100) != Consumed::Done {}
-        for (peer, to) in &self.up {
+        for (peer, to) in &self.up.clone() {
             let far = &self.bench.peers[peer];
             let held = far.table.iter().map(|(prefix, held)| {
                 let attrs = AttrView::new(&held.attrs);
                 (*prefix, Words::read(attrs, &held.next_hop))
             });
             let held: BTreeMap<Prefix, Words> = held.collect();
-            assert_eq!(held, self.oracle.table(to), "{to:?}");
+            let mut expected = self.oracle.table(to);
+            expected.retain(|prefix, _| !far.add_path.contains(Family::of(prefix)));
+            assert_eq!(held, expected, "{to:?}");
             assert_eq!(far.end_of_rib, [1, 1], "{to:?}");
-            self.listing_out(to, &held);
+            let paths = self.paths(to);
+            self.listing_out(to, &held, &paths);
         }
         self.tables();
         let stats = self.bench.rib.stats();
@@ -389,13 +412,49 @@ impl Run {
         self.reached.rests += 1;
     }
 
+    /// What a peer holds with path identifiers, which is what it should.
+    fn paths(&mut self, to: &To) -> BTreeMap<(Prefix, u32), Words> {
+        let far = &self.bench.peers[&to.id];
+        let paths = far.paths.iter().map(|(at, held)| {
+            let attrs = AttrView::new(&held.attrs);
+            (*at, Words::read(attrs, &held.next_hop))
+        });
+        let paths: BTreeMap<(Prefix, u32), Words> = paths.collect();
+        let mut prefixes = self.oracle.prefixes();
+        prefixes.extend(paths.keys().map(|(prefix, _)| *prefix));
+        for prefix in prefixes {
+            if far.add_path.contains(Family::of(&prefix)) {
+                let held = paths.iter().filter(|((of, _), _)| *of == prefix);
+                let mut held: Vec<Words> = held.map(|(_, words)| words.clone()).collect();
+                held.sort();
+                assert_eq!(held, self.oracle.expected_paths(to, &prefix), "{to:?}");
+                let ids = paths.keys().filter(|(of, _)| *of == prefix);
+                let highest = ids.map(|(_, id)| *id as usize).max();
+                self.reached.several += usize::from(held.len() > 1);
+                self.reached.holes += usize::from(highest > Some(held.len()));
+            }
+        }
+        paths
+    }
+
     /// The listing of what a peer is sent is what it was sent.
-    fn listing_out(&self, to: &To, held: &BTreeMap<Prefix, Words>) {
+    fn listing_out(
+        &self,
+        to: &To,
+        held: &BTreeMap<Prefix, Words>,
+        paths: &BTreeMap<(Prefix, u32), Words>,
+    ) {
         let mut listed = BTreeMap::new();
         self.list(Listing::Out(to.id), &mut |view| {
-            listed.insert(view.prefix, Words::read(view.attrs, &view.next_hop));
+            let words = Words::read(view.attrs, &view.next_hop);
+            listed.insert((view.prefix, view.path_id), words);
         });
-        assert_eq!(&listed, held, "{to:?}");
+        let held = held
+            .iter()
+            .map(|(prefix, words)| ((*prefix, 0), words.clone()));
+        let paths = paths.iter().map(|(at, words)| (*at, words.clone()));
+        let held: BTreeMap<(Prefix, u32), Words> = held.chain(paths).collect();
+        assert_eq!(listed, held, "{to:?}");
         let counts = self.bench.rib.advertised_counts(to.id);
         let most = usize::try_from(counts[0] + counts[1]).unwrap();
         assert!(most >= held.len());
@@ -472,6 +531,8 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     reached.refreshes += run.reached.refreshes;
     reached.changes += run.reached.changes;
     reached.images += run.reached.images;
+    reached.several += run.reached.several;
+    reached.holes += run.reached.holes;
     reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
 }
 
@@ -493,6 +554,8 @@ fn at_rest_everybody_holds_what_an_oracle_says() {
     assert!(reached.changes > 400, "{reached:?}");
     assert!(reached.images > 500, "{reached:?}");
     assert!(reached.withdrawals_in_place > 100, "{reached:?}");
+    assert!(reached.several > 1000, "{reached:?}");
+    assert!(reached.holes > 1000, "{reached:?}");
 }
 
 /// The next hops of the best path and those that share traffic with it.

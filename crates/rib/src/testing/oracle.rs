@@ -10,7 +10,7 @@ use super::{LOCAL_AS, ROUTER_ID, address, router_id, v6};
 use crate::{NextHopRule, PeerId, PeerKind, SourceInfo, SourceKind};
 
 /// A route in words, as a source announces it or a receiver should hold it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Words {
     pub(crate) origin: u8,
     pub(crate) path: Vec<u32>,
@@ -81,6 +81,8 @@ pub(crate) struct To {
     pub(crate) kind: PeerKind,
     pub(crate) rule: NextHopRule,
     pub(crate) local_only: bool,
+    /// How many paths it is told of at most; 1 without ADD-PATH.
+    pub(crate) most: usize,
 }
 
 /// All that was announced, by source and prefix.
@@ -100,11 +102,18 @@ impl Oracle {
 
     /// The best path: rung by rung, whoever is not the best so far drops out (RFC 4271 9.1.2.2).
     pub(crate) fn best(&self, prefix: &Prefix) -> Option<(PeerId, &Words)> {
+        self.best_of(self.usable(prefix))
+    }
+
+    fn usable(&self, prefix: &Prefix) -> Vec<(PeerId, &Words)> {
         let all = self.routes.iter().filter(|((_, at), _)| at == prefix);
         let usable = all.filter(|(_, known)| !known.refused);
-        let mut left: Vec<(PeerId, &Words)> = usable
+        usable
             .map(|((peer, _), known)| (*peer, &known.words))
-            .collect();
+            .collect()
+    }
+
+    fn best_of<'a>(&self, mut left: Vec<(PeerId, &'a Words)>) -> Option<(PeerId, &'a Words)> {
         let kind = |peer: PeerId| self.sources[&peer].kind;
         least(&mut left, |(peer, _)| match kind(*peer) {
             SourceKind::Local => 0,
@@ -143,7 +152,27 @@ impl Oracle {
 
     /// What a receiver should hold for a prefix.
     pub(crate) fn expected(&self, to: &To, prefix: &Prefix) -> Option<Words> {
-        let (from, best) = self.best(prefix)?;
+        self.sent(to, prefix, self.best(prefix)?)
+    }
+
+    /// The paths that a receiver should hold for a prefix, in some order.
+    pub(crate) fn expected_paths(&self, to: &To, prefix: &Prefix) -> Vec<Words> {
+        let mut left = self.usable(prefix);
+        let mut paths = Vec::new();
+        for _ in 0..to.most {
+            let Some(best) = self.best_of(left.clone()) else {
+                break;
+            };
+            left.retain(|(peer, _)| *peer != best.0);
+            paths.extend(self.sent(to, prefix, best));
+        }
+        paths.sort();
+        paths
+    }
+
+    /// A path as a receiver should hold it, if it may have it.
+    fn sent(&self, to: &To, prefix: &Prefix, path: (PeerId, &Words)) -> Option<Words> {
+        let (from, best) = path;
         let kind = self.sources[&from].kind;
         let local = matches!(kind, SourceKind::Local | SourceKind::Api);
         if to.local_only && !local {

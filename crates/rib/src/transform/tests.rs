@@ -41,6 +41,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
         local_v6: Some("2001:db8::1".parse().unwrap()),
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
+        paths: std::num::NonZeroU8::MIN,
         encode: EncodeContext {
             four_octet_as: true,
             add_path: Families::EMPTY,
