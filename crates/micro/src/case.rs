@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::speakers;
+use crate::{speakers, tables, wires};
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,41 @@ pub(crate) struct Case {
 /// All cases, in the order of a route's way.
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "frame",
+        operation: "message cut off",
+        run: wires::frame,
+    },
+    Case {
+        name: "parse",
+        operation: "route decoded",
+        run: wires::parse,
+    },
+    Case {
+        name: "intern",
+        operation: "attribute set looked up, every other time a new one",
+        run: tables::intern,
+    },
+    Case {
+        name: "insert",
+        operation: "route checked and put into the table",
+        run: tables::insert,
+    },
+    Case {
+        name: "decide",
+        operation: "choice between four paths",
+        run: tables::decide,
+    },
+    Case {
+        name: "encode",
+        operation: "changed route pulled, encoded and read",
+        run: tables::encode,
+    },
+    Case {
+        name: "leave",
+        operation: "route taken out when its peer is down",
+        run: tables::leave,
+    },
+    Case {
         name: "speaker",
         operation: "route of a feeder, from octets in to octets out",
         run: speakers::full_table,
@@ -80,4 +115,30 @@ fn processor_time() -> Duration {
     let stat = stat.expect("/proc has the scheduler's statistics");
     let running = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
     Duration::from_nanos(running.expect("it begins with nanoseconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_checks_what_it_did() {
+        let size = Size {
+            prefixes: 2_000,
+            feeders: 2,
+            receivers: 3,
+            clients: 20,
+        };
+        for case in CASES {
+            assert!((case.run)(&size).operations > 0, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_case_is_its_own() {
+        for (index, case) in CASES.iter().enumerate() {
+            let same = CASES.iter().filter(|other| other.name == case.name);
+            assert_eq!(same.count(), 1, "case {index}");
+        }
+    }
 }

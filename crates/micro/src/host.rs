@@ -1,5 +1,6 @@
 //! A speaker with peers that are octets only: what they say is fed in, what they are sent is counted and let go.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(crate) struct Host {
     speaker: Speaker,
     now: Instant,
     slices: Vec<Bytes>,
+    /// Octets that were handed out for each connection.
+    sent: BTreeMap<ConnId, usize>,
 }
 
 impl Host {
@@ -42,6 +45,7 @@ impl Host {
             speaker,
             now,
             slices: Vec::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -116,8 +120,15 @@ impl Host {
                 return any;
             }
             any = true;
+            let octets: usize = self.slices.iter().map(Bytes::len).sum();
+            *self.sent.entry(conn).or_default() += octets;
             self.slices.clear();
         }
+    }
+
+    /// Octets that were handed out for a connection so far.
+    pub(crate) fn sent(&self, conn: ConnId) -> usize {
+        self.sent.get(&conn).copied().unwrap_or_default()
     }
 
     /// Routes that the peer at this address was sent and not told to forget.

@@ -6,6 +6,8 @@ mod feed;
 mod host;
 mod options;
 mod speakers;
+mod tables;
+mod wires;
 
 use std::process::ExitCode;
 

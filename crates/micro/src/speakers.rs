@@ -11,6 +11,9 @@ use crate::case::{Measure, Size, measure};
 use crate::feed::{self, Set};
 use crate::host::{Host, Remote};
 
+/// The fewest octets that say a route: a length, and a prefix of 16 bits.
+const LEAST_NLRI: usize = 3;
+
 /// The n-th peer of a kind; `net` is the second octet of its address.
 fn remote(net: u8, index: usize, asn: u32) -> Remote {
     let [low, high] = u16::try_from(index + 1).expect("few peers").to_le_bytes();
@@ -53,17 +56,16 @@ pub(crate) fn full_table(size: &Size) -> Measure {
         .map(|feeder| feed::updates(&feed::table(size.prefixes, feeder.asn), feeder.address))
         .collect();
     let mut host = Host::new(&exchange(&[&feeders[..], &receivers].concat()));
-    for receiver in &receivers {
-        host.connect(*receiver);
-    }
+    let heard: Vec<ConnId> = receivers.iter().map(|one| host.connect(*one)).collect();
     let said: Vec<(ConnId, &[u8])> = feeders
         .iter()
         .zip(&octets)
         .map(|(feeder, octets)| (host.connect(*feeder), &octets[..]))
         .collect();
     let (measure, ()) = measure(size.prefixes * size.feeders, || host.hear(&said));
-    for receiver in &receivers {
+    for (receiver, conn) in receivers.iter().zip(heard) {
         assert_eq!(host.advertised(receiver.address), size.prefixes);
+        assert!(host.sent(conn) > size.prefixes * LEAST_NLRI);
     }
     measure
 }
@@ -79,16 +81,18 @@ pub(crate) fn cluster(size: &Size) -> Measure {
         "as: 64512\nrouter-id: 10.0.0.250\ndynamic-peers:\n  - {prefix: 10.3.0.0/16, as: internal, route-reflector-client: true}\n",
     );
     let others = size.clients - 1;
-    let (measure, ()) = measure(size.clients * others, || {
+    let (measure, conns) = measure(size.clients * others, || {
         let said: Vec<(ConnId, &[u8])> = clients
             .iter()
             .zip(&octets)
             .map(|(client, octets)| (host.connect(*client), &octets[..]))
             .collect();
         host.hear(&said);
+        said
     });
-    for client in &clients {
+    for (client, (conn, _)) in clients.iter().zip(conns) {
         assert_eq!(host.advertised(client.address), others);
+        assert!(host.sent(conn) > others * LEAST_NLRI);
     }
     measure
 }
@@ -104,26 +108,4 @@ fn block(client: &Remote) -> BytesMut {
         .set_local_pref(100);
     let prefixes = vec![block.expect("a length that IPv4 has")];
     feed::updates(&[Set { attrs, prefixes }], client.address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: Size = Size {
-        prefixes: 1_000,
-        feeders: 2,
-        receivers: 3,
-        clients: 20,
-    };
-
-    #[test]
-    fn every_receiver_gets_the_whole_table() {
-        assert_eq!(full_table(&SMALL).operations, 2_000);
-    }
-
-    #[test]
-    fn every_client_gets_the_block_of_every_other() {
-        assert_eq!(cluster(&SMALL).operations, 20 * 19);
-    }
 }

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bgpctl", &["proto"]),
     ("interop-tests", &["proto"]),
     ("testkit", &["config", "fib", "speaker", "wire"]),
-    ("micro", &["config", "rib", "speaker", "wire"]),
+    ("micro", &["config", "policy", "rib", "speaker", "wire"]),
 ];
 
 /// Where our sources lie, from the root of the repository.
