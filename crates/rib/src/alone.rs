@@ -177,6 +177,7 @@ impl Rib {
                 let change = versions.next_until(cursor, until, &mut steps)?;
                 Some(change.dest)
             });
+            self.steps += (STEPS - steps) as u64;
         } else {
             self.pull_best_alone(cursor, group);
         }
@@ -205,6 +206,7 @@ impl Rib {
             taken += 1;
         }
         batch.encode(group);
+        self.steps += (STEPS - steps) as u64;
     }
 }
 

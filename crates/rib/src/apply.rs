@@ -111,6 +111,7 @@ impl Rib {
         next_hop: NextHopId,
         target: Target,
     ) {
+        self.steps += 1;
         let before = self.before(dest);
         self.next_hops.retain(next_hop);
         self.attrs.retain(attrs);
@@ -147,6 +148,7 @@ impl Rib {
     }
 
     fn withdraw_from(&mut self, source: u32, nlri: Nlri) {
+        self.steps += 1;
         let Some(dest) = self.table.find(&nlri.prefix) else {
             return;
         };

@@ -205,6 +205,7 @@ impl Rib {
         }
         self.groups[index] = Some(group);
         self.limit_log(index);
+        self.steps += taken as u64;
         taken
     }
 

@@ -151,6 +151,7 @@ pub struct Rib {
     pub(crate) past: GroupCounters,
     pub(crate) delivered_bytes: u64,
     pub(crate) reset_count: u64,
+    pub(crate) steps: u64,
 }
 
 impl fmt::Debug for Rib {
@@ -192,6 +193,7 @@ impl Rib {
             past: GroupCounters::default(),
             delivered_bytes: 0,
             reset_count: 0,
+            steps: 0,
         }
     }
 
@@ -272,6 +274,13 @@ impl Rib {
             delivered_bytes: self.delivered_bytes,
             resets: self.reset_count,
         }
+    }
+
+    /// Steps done so far, as a measure of work that needs no clock: routes announced or withdrawn by sources,
+    /// destinations walked over, and changes pulled for groups or for members that read by themselves.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Counters of the export group that a peer is in.

@@ -30,7 +30,8 @@ impl Rib {
     /// 200 to 1000 destinations keep a slice under about 200 microseconds. Call it when there is nothing to read, also
     /// after [`Rib::fill`]: a member that has read its snapshot makes the walk go on.
     pub fn work(&mut self, budget: usize) -> bool {
-        let mut budget = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
+        let all = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
+        let mut budget = all;
         self.drain_sources(&mut budget);
         self.drain_told(&mut budget);
         for index in 0..self.groups.len() {
@@ -40,6 +41,7 @@ impl Rib {
             self.rewalk_group(index, &mut budget);
             self.walk_group(index, &mut budget);
         }
+        self.steps += u64::from(all - budget);
         self.collect_tombstones();
         self.has_work()
     }
