@@ -1,60 +1,85 @@
-//! Nodes, pipes and the clock.
+//! Nodes, scripted peers, pipes and the clock.
+//!
+//! Everything happens in one thread and in virtual time: the agenda says what comes next, and the clock jumps there. A
+//! node does one thing at a time — read a connection, write to one, or [`Speaker::run`] — and each takes as long as
+//! [`Costs`] says.
 
-use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+mod agenda;
+mod links;
+mod node;
+mod options;
+mod pipe;
+
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use config::Config;
 use fib::{Address, KernelEvent, Route};
-use speaker::{Admission, CloseCause, ConnId, Dial, Effect, Event, Identity, Sending, Speaker};
+use speaker::{Dial, Event, Identity, Speaker};
 
+use crate::dice::Dice;
 use crate::kernel::FakeKernel;
+use crate::peer::{Peer, PeerHandle, PeerScript};
+use agenda::{Agenda, Due};
+use node::Node;
+use pipe::{Pipe, PipeId};
+
+pub use options::{Costs, Options};
 
 /// Names a node of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub usize);
 
-struct Node {
-    speaker: Speaker,
-    addresses: Vec<IpAddr>,
-    /// The port it listens on.
-    port: Option<u16>,
-    kernel: Option<FakeKernel>,
-    events: Vec<Event>,
-    up: bool,
+/// A connection that is asked for.
+#[derive(Debug)]
+enum Knock {
+    /// By a speaker.
+    Node(NodeId, Dial),
+    /// By a scripted peer, of this address.
+    Peer(PeerHandle, IpAddr),
 }
-
-/// One end of a connection.
-type End = (NodeId, ConnId);
 
 /// The network.
 pub struct Net {
+    options: Options,
+    dice: Dice,
     start: Instant,
     now: Instant,
+    agenda: Agenda,
     nodes: Vec<Node>,
-    /// The other end of each end.
-    pipes: HashMap<End, End>,
+    peers: Vec<Peer>,
+    pipes: Vec<Option<Pipe>>,
+    knocks: Vec<Option<Knock>>,
     /// Directions in which nothing gets through, not even a close.
-    silent: HashSet<(NodeId, NodeId)>,
-    /// Octets given to a receiver at once; small values exercise reassembly.
-    chunk: usize,
+    silent: Vec<(NodeId, NodeId)>,
 }
 
-/// Rounds without the clock moving, after which a test has a loop.
-const ROUNDS: usize = 1_000_000;
+/// Things done without the clock moving, after which a test has a loop.
+const ROUNDS: usize = 100_000_000;
 
 impl Net {
-    /// An empty network that delivers octets in pieces of at most `chunk`.
+    /// An empty and perfect network that delivers octets in pieces of at most `chunk`.
     pub fn new(chunk: usize) -> Self {
+        Net::with(Options {
+            chunk,
+            ..Options::default()
+        })
+    }
+
+    /// An empty network that behaves like this.
+    pub fn with(options: Options) -> Self {
         let start = Instant::now();
         Net {
+            dice: Dice::new(options.seed),
+            options,
             start,
             now: start,
+            agenda: Agenda::default(),
             nodes: Vec::new(),
-            pipes: HashMap::new(),
-            silent: HashSet::new(),
-            chunk,
+            peers: Vec::new(),
+            pipes: Vec::new(),
+            knocks: Vec::new(),
+            silent: Vec::new(),
         }
     }
 
@@ -72,18 +97,20 @@ impl Net {
             .then(|| FakeKernel::with_addresses(addresses.to_vec()));
         let identity = Identity::of(&config, node_address);
         let port = config.listen.as_ref().map(|listen| listen.port);
-        let mut speaker = Speaker::new(self.now, config, identity, id.0 as u64);
+        let seed = self.options.seed ^ id.0 as u64;
+        let mut speaker = Speaker::new(self.now, config, identity, seed);
         speaker.start(self.now);
         let addresses = addresses.iter().map(|(address, _)| *address).collect();
-        self.nodes.push(Node {
-            speaker,
-            addresses,
-            port,
-            kernel,
-            events: Vec::new(),
-            up: true,
-        });
+        self.nodes
+            .push(Node::new(speaker, addresses, port, kernel, self.now));
+        self.kick(id);
         id
+    }
+
+    /// Adds a scripted peer. It does nothing before [`Net::connect`].
+    pub fn add_peer(&mut self, script: PeerScript) -> PeerHandle {
+        self.peers.push(Peer::new(script));
+        PeerHandle(self.peers.len() - 1)
     }
 
     /// The time now.
@@ -101,9 +128,34 @@ impl Net {
         &self.nodes[id.0].speaker
     }
 
+    /// A scripted peer.
+    pub fn peer(&self, peer: PeerHandle) -> &Peer {
+        &self.peers[peer.0]
+    }
+
     /// A node's speaker, to ask something of it.
     pub fn ask<R>(&mut self, id: NodeId, ask: impl FnOnce(&mut Speaker, Instant) -> R) -> R {
-        ask(&mut self.nodes[id.0].speaker, self.now)
+        let answer = ask(&mut self.nodes[id.0].speaker, self.now);
+        self.kick(id);
+        answer
+    }
+
+    /// Shows the speaker of a node to `observer` after each thing that it did.
+    pub fn observe(&mut self, id: NodeId, observer: impl FnMut(&Speaker) + 'static) {
+        self.nodes[id.0].observer = Some(Box::new(observer));
+    }
+
+    /// How long a node has worked.
+    pub fn worked(&self, id: NodeId) -> Duration {
+        self.nodes[id.0].worked
+    }
+
+    /// Nothing is on its way, waits to be written or read, or waits for a node to have time. Timers may still be to come.
+    pub fn is_quiet(&self) -> bool {
+        let pipes = self.pipes.iter().flatten();
+        pipes.into_iter().all(Pipe::is_quiet)
+            && self.knocks.iter().all(Option::is_none)
+            && self.nodes.iter().all(|node| !node.is_up || node.is_idle())
     }
 
     /// A node's kernel.
@@ -120,46 +172,6 @@ impl Net {
     /// What a node told so far.
     pub fn events(&self, id: NodeId) -> &[Event] {
         &self.nodes[id.0].events
-    }
-
-    /// Takes a node off the network: its connections break and nobody can reach it.
-    pub fn unplug(&mut self, id: NodeId) {
-        self.nodes[id.0].up = false;
-        let broken: Vec<_> = self
-            .pipes
-            .iter()
-            .filter(|(end, _)| end.0 == id)
-            .map(|(a, b)| (*a, *b))
-            .collect();
-        for (near, far) in broken {
-            self.pipes.remove(&near);
-            self.pipes.remove(&far);
-            for (node, conn) in [near, far] {
-                self.nodes[node.0]
-                    .speaker
-                    .on_closed(self.now, conn, CloseCause::Eof);
-            }
-        }
-    }
-
-    /// From now on nothing gets from one node to the other: octets wait at the sender, a close is
-    /// not noticed, and no connection is made in either direction.
-    pub fn silence(&mut self, from: NodeId, to: NodeId) {
-        self.silent.insert((from, to));
-    }
-
-    /// Ends a silence; what waited is delivered.
-    pub fn hear(&mut self, from: NodeId, to: NodeId) {
-        self.silent.remove(&(from, to));
-        let waiting: Vec<End> = self
-            .pipes
-            .iter()
-            .filter(|(near, far)| near.0 == from && far.0 == to)
-            .map(|(near, _)| *near)
-            .collect();
-        for near in waiting {
-            self.transfer(near);
-        }
     }
 
     /// Puts a route into a node's kernel behind its back, as a former run would have left it.
@@ -206,15 +218,9 @@ impl Net {
             if done(self) {
                 return true;
             }
-            let next = self
-                .nodes
-                .iter()
-                .filter(|node| node.up)
-                .filter_map(|node| node.speaker.next_deadline())
-                .min();
-            match next {
+            match self.agenda.next() {
                 Some(at) if at <= end => self.now = self.now.max(at),
-                _ => {
+                Some(_) | None => {
                     self.now = end;
                     self.settle();
                     return done(self);
@@ -228,138 +234,30 @@ impl Net {
         self.run_until(time, |_| false);
     }
 
-    /// Works until nobody has anything to do at this instant.
+    /// Does all that is due at this instant.
     fn settle(&mut self) {
         for _ in 0..ROUNDS {
-            let mut busy = false;
-            for index in 0..self.nodes.len() {
-                busy |= self.nodes[index].up && self.step(NodeId(index));
-            }
-            if !busy {
+            let Some(due) = self.agenda.pop(self.now) else {
                 return;
+            };
+            match due {
+                Due::Node(id) => self.turn(id),
+                Due::Peer(peer) => self.wake_peer(peer),
+                Due::Arrival(pipe, side) => self.arrive(pipe, side),
+                Due::Knock(knock) => self.knock(knock),
             }
         }
         panic!("the network does not come to rest at {:?}", self.elapsed());
     }
 
-    fn step(&mut self, id: NodeId) -> bool {
-        let now = self.now;
-        let node = &mut self.nodes[id.0];
-        let mut busy = node.speaker.run(now);
-        if let Some(kernel) = &mut node.kernel {
-            node.speaker.drive_kernel(now, kernel);
-            while let Some(report) = kernel.report() {
-                node.speaker.on_kernel(now, report);
-                busy = true;
-            }
-        }
-        node.events
-            .extend(std::iter::from_fn(|| node.speaker.poll_event()));
-        let effects: Vec<Effect> = std::iter::from_fn(|| node.speaker.poll_effect()).collect();
-        for effect in effects {
-            busy = true;
-            match effect {
-                Effect::Dial(dial) => self.dial(id, &dial),
-                Effect::Writable(conn) => self.transfer((id, conn)),
-                Effect::Close { conn, last } => self.close((id, conn), last),
-            }
-        }
-        busy
+    /// A time that octets take.
+    fn latency(&mut self) -> Duration {
+        let [least, most] = self.options.latency;
+        let spread = u64::try_from((most - least).as_micros()).unwrap_or(0);
+        least + Duration::from_micros(self.dice.below(spread + 1))
     }
 
-    fn dial(&mut self, from: NodeId, dial: &Dial) {
-        let target = self.nodes.iter().position(|node| {
-            node.up
-                && node.port == Some(dial.remote.port())
-                && node.addresses.contains(&dial.remote.ip())
-        });
-        let source = dial.local.or_else(|| {
-            self.nodes[from.0]
-                .addresses
-                .iter()
-                .copied()
-                .find(|own| own.is_ipv4() == dial.remote.is_ipv4())
-        });
-        let (Some(target), Some(source)) = (target, source) else {
-            let refused = std::io::ErrorKind::ConnectionRefused;
-            return self.nodes[from.0]
-                .speaker
-                .on_connect_failed(self.now, dial.conn, refused);
-        };
-        let towards = NodeId(target);
-        if self.silent.contains(&(from, towards)) || self.silent.contains(&(towards, from)) {
-            return;
-        }
-        let local = SocketAddr::new(source, 40_000);
-        match self.nodes[target]
-            .speaker
-            .on_accepted(self.now, dial.remote, local)
-        {
-            Admission::Accepted { conn, .. } => {
-                let (near, far) = ((from, dial.conn), (NodeId(target), conn));
-                self.pipes.insert(near, far);
-                self.pipes.insert(far, near);
-                self.nodes[from.0]
-                    .speaker
-                    .on_connected(self.now, dial.conn, local, dial.remote);
-            }
-            Admission::Refused(message) => {
-                let speaker = &mut self.nodes[from.0].speaker;
-                speaker.on_connected(self.now, dial.conn, local, dial.remote);
-                if let Some(message) = message {
-                    speaker.on_bytes(self.now, dial.conn, &message);
-                }
-                speaker.on_closed(self.now, dial.conn, CloseCause::Eof);
-            }
-        }
-    }
-
-    /// Moves everything an end has to send to the other end.
-    fn transfer(&mut self, near: End) {
-        let Some(&far) = self.pipes.get(&near) else {
-            return;
-        };
-        if self.silent.contains(&(near.0, far.0)) {
-            return self.tell_sending(near, Sending::Nothing);
-        }
-        loop {
-            let mut taken = Vec::new();
-            self.nodes[near.0.0]
-                .speaker
-                .fill(self.now, near.1, &mut taken, 64 * 1024);
-            if taken.is_empty() {
-                return self.tell_sending(near, Sending::All);
-            }
-            self.deliver(far, &taken);
-        }
-    }
-
-    fn tell_sending(&mut self, near: End, sending: Sending) {
-        self.nodes[near.0.0]
-            .speaker
-            .on_sending(self.now, near.1, sending);
-    }
-
-    fn deliver(&mut self, to: End, messages: &[Bytes]) {
-        for message in messages {
-            for piece in message.chunks(self.chunk) {
-                self.nodes[to.0.0].speaker.on_bytes(self.now, to.1, piece);
-            }
-        }
-    }
-
-    fn close(&mut self, near: End, last: Vec<Bytes>) {
-        let Some(far) = self.pipes.remove(&near) else {
-            return;
-        };
-        if self.silent.contains(&(near.0, far.0)) {
-            return;
-        }
-        self.deliver(far, &last);
-        if self.pipes.remove(&far).is_some() {
-            self.nodes[far.0.0]
-                .speaker
-                .on_closed(self.now, far.1, CloseCause::Eof);
-        }
+    fn pipe(&mut self, id: PipeId) -> Option<&mut Pipe> {
+        self.pipes.get_mut(id)?.as_mut()
     }
 }

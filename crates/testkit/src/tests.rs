@@ -1,4 +1,4 @@
-//! Speakers that find each other, exchange routes and fill kernels, and the rules of the house.
+//! Speakers that find each other, exchange routes and fill kernels; storms against an oracle; the rules of the house.
 
 mod flood;
 mod host;
@@ -8,4 +8,5 @@ mod peers;
 mod policy;
 mod reload;
 mod restart;
+mod sim;
 mod watch;
