@@ -1,6 +1,6 @@
 # Names for the scripts; each works without make as well. See `scripts/`.
 
-.PHONY: demo test test-long ci
+.PHONY: demo test test-long bench bench-quick ci
 
 # A cluster on this machine: make demo, or make demo ARGS=--keep
 demo:
@@ -13,6 +13,14 @@ test:
 # More cases, slow tests, and the load tool
 test-long:
 	scripts/test-long
+
+# Beside other daemons under the same load: make bench ARGS="--daemons ours,bird"
+bench:
+	scripts/bench $(ARGS)
+
+# The same, small and in ten minutes
+bench-quick:
+	scripts/bench-quick $(ARGS)
 
 # What must be green before a change is merged
 ci:

@@ -4,7 +4,10 @@ use std::fmt;
 
 /// A lab step that failed: a command that exited non-zero, a file that could not be written, or
 /// an event that did not come before its deadline.
-pub struct LabError(String);
+pub struct LabError {
+    text: String,
+    is_late: bool,
+}
 
 /// The result of a lab step.
 pub type Result<T, E = LabError> = std::result::Result<T, E>;
@@ -12,26 +15,45 @@ pub type Result<T, E = LabError> = std::result::Result<T, E>;
 impl LabError {
     /// An error that reads as `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        LabError(text.into())
+        LabError {
+            text: text.into(),
+            is_late: false,
+        }
+    }
+
+    /// An error that reads as `text`: something did not end in the time that it was given.
+    pub fn late(text: impl Into<String>) -> Self {
+        LabError {
+            text: text.into(),
+            is_late: true,
+        }
+    }
+
+    /// Whether something did not end in the time that it was given.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// The same error, with what was being done put before it.
     #[must_use]
     pub fn during(self, what: impl fmt::Display) -> Self {
-        LabError(format!("{what}: {}", self.0))
+        LabError {
+            text: format!("{what}: {}", self.text),
+            is_late: self.is_late,
+        }
     }
 }
 
 impl fmt::Display for LabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 // A failed test prints the Debug form; quotes and escapes would only make it harder to read.
 impl fmt::Debug for LabError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -39,18 +61,18 @@ impl std::error::Error for LabError {}
 
 impl From<std::io::Error> for LabError {
     fn from(error: std::io::Error) -> Self {
-        LabError(error.to_string())
+        LabError::new(error.to_string())
     }
 }
 
 impl From<serde_json::Error> for LabError {
     fn from(error: serde_json::Error) -> Self {
-        LabError(format!("not the JSON that was expected: {error}"))
+        LabError::new(format!("not the JSON that was expected: {error}"))
     }
 }
 
 impl From<nix::errno::Errno> for LabError {
     fn from(error: nix::errno::Errno) -> Self {
-        LabError(error.to_string())
+        LabError::new(error.to_string())
     }
 }

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use super::book::Right;
 use super::scan::{Attributes, mp_reach};
 use super::workload::Workload;
-use crate::speaker::{AttributeSet, update_v4};
+use crate::speaker::{AttributeSet, update_v4, withdraw_v4};
 use crate::{LabError, Result};
 
 /// The AS of the whole cluster.
@@ -93,6 +93,18 @@ impl Blocks {
         octets
     }
 
+    /// The withdrawal of all blocks of a client, as octets.
+    pub(super) fn withdraw(&self, client: usize) -> Vec<u8> {
+        let mut octets = withdraw_v4(&self.v4(client));
+        if self.dual {
+            let mut unreach = V6_UNICAST.to_vec();
+            self.push_v6(client, &mut unreach);
+            let v6 = AttributeSet::default().with(0x80, 15, &unreach);
+            octets.extend(update_v4(&v6, &[]));
+        }
+        octets
+    }
+
     fn v4(&self, client: usize) -> Vec<Ipv4Net> {
         let first = client * self.each;
         let block = |slot: usize| {
@@ -167,7 +179,7 @@ impl Workload for Blocks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scan::{HEADER, Prefixes, Update, head};
+    use super::super::scan::{HEADER, Prefixes, Update, head, mp_unreach};
     use super::*;
 
     const CLUSTER: Blocks = Blocks {
@@ -202,5 +214,16 @@ mod tests {
                     .is_err()
             );
         }
+    }
+
+    #[test]
+    fn a_withdrawal_names_the_same_blocks() {
+        let octets = CLUSTER.withdraw(7);
+        let (length, _) = head(&octets).unwrap().unwrap();
+        let v4 = Update::split(&octets[HEADER..length]).unwrap();
+        let v6 = Update::split(&octets[length + HEADER..]).unwrap();
+        assert_eq!(Prefixes(v4.withdrawn).count(), 2);
+        let (_, nlri) = mp_unreach(Attributes::find(v6.attributes, 15).unwrap()).unwrap();
+        assert_eq!(Prefixes(nlri).count(), 2);
     }
 }

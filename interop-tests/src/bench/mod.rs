@@ -10,21 +10,30 @@
 
 mod blocks;
 mod book;
+mod case;
 mod cluster;
 mod fulltable;
+mod latency;
 mod net;
 mod null;
 mod peer;
+mod results;
 mod scan;
+mod series;
 mod stage;
 mod subject;
 mod table;
+mod trouble;
 mod workload;
 
+pub use case::Case;
 pub use cluster::Cluster;
 pub use fulltable::FullTable;
 pub use null::main as null_daemon;
+pub use results::{Ending, Results};
+pub use series::Series;
 pub use subject::{MAKERS, Maker};
+pub use trouble::{Churn, Loss, Slow};
 
 use std::collections::BTreeMap;
 

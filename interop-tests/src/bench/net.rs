@@ -25,6 +25,7 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 const CONNECTING_AT_ONCE: usize = 32;
 /// One UPDATE in so many has its attributes compared octet for octet.
 const SAMPLE: u64 = 61;
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 const SCRATCH: usize = 256 * 1024;
 
 /// What was read, for the report.
@@ -53,8 +54,6 @@ pub(super) struct Net<W> {
     pub(super) peers: Vec<Peer>,
     /// What was read so far.
     pub(super) tally: Tally,
-    /// Peers that are expected to go do not end the case.
-    pub(super) tolerates_ends: bool,
     /// Is told of each slot that became right.
     pub(super) listener: Option<Listener>,
     /// Whether the peers speak of IPv6.
@@ -64,6 +63,8 @@ pub(super) struct Net<W> {
     scratch: Vec<u8>,
     up: usize,
     incomplete: usize,
+    /// Who connects again, and when.
+    retries: Vec<(Instant, usize)>,
     next_keepalive: Instant,
     keepalive: Rc<[u8]>,
 }
@@ -76,7 +77,6 @@ impl<W: Workload> Net<W> {
             want,
             peers: Vec::new(),
             tally: Tally::default(),
-            tolerates_ends: false,
             listener: None,
             dual,
             server: SocketAddrV4::new(server, 179),
@@ -84,6 +84,7 @@ impl<W: Workload> Net<W> {
             scratch: vec![0; SCRATCH],
             up: 0,
             incomplete: 0,
+            retries: Vec::new(),
             next_keepalive: Instant::now() + KEEPALIVE_EVERY,
             keepalive: speaker::keepalive().into(),
         })
@@ -159,22 +160,62 @@ impl<W: Workload> Net<W> {
     pub(super) fn in_time(&self, deadline: Instant) -> Result<()> {
         match Instant::now() < deadline {
             true => Ok(()),
-            false => Err(LabError::new(format!("out of time: {}", self.missing()))),
+            false => Err(LabError::late(format!("out of time: {}", self.missing()))),
         }
     }
 
     /// Closes the connection of a peer, and expects nothing of it any more.
     pub(super) fn close(&mut self, index: usize) -> Result<()> {
+        self.disconnect(index)?;
+        if let Some(book) = self.peers[index].book.take() {
+            self.incomplete -= usize::from(!book.is_complete());
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self, index: usize) -> Result<()> {
         let peer = &mut self.peers[index];
         if let Some(socket) = peer.socket() {
             self.epoll.delete(socket)?;
         }
         self.up -= usize::from(peer.phase == Phase::Up);
         peer.close();
-        if let Some(book) = peer.book.take() {
-            self.incomplete -= usize::from(!book.is_complete());
-        }
         Ok(())
+    }
+
+    /// The connection of a peer has ended. One that was not up yet is tried again: a daemon may
+    /// listen before it has read whom it knows.
+    fn ended(&mut self, index: usize, how: &str) -> Result<()> {
+        let peer = &self.peers[index];
+        if peer.phase != Phase::Up {
+            self.disconnect(index)?;
+            self.retries.push((Instant::now() + RETRY_AFTER, index));
+            return Ok(());
+        }
+        let what = format!("the session of {} ended: {how}", peer.address);
+        Err(LabError::new(what))
+    }
+
+    fn retry(&mut self, now: Instant) -> Result<()> {
+        let due = self.retries.iter().filter(|(at, _)| *at <= now);
+        let due: Vec<usize> = due.map(|(_, index)| *index).collect();
+        self.retries.retain(|(at, _)| *at > now);
+        due.into_iter().try_for_each(|index| self.connect(index))
+    }
+
+    /// Takes a peer's reading away or gives it back. Nothing is expected of it in between.
+    pub(super) fn set_reads(&mut self, index: usize, reads: bool) -> Result<()> {
+        let peer = &mut self.peers[index];
+        if let Some(book) = peer.book.as_mut().filter(|_| peer.reads != reads) {
+            book.recount(&self.want);
+            let incomplete = usize::from(!book.is_complete());
+            self.incomplete = match reads {
+                true => self.incomplete + incomplete,
+                false => self.incomplete - incomplete,
+            };
+        }
+        peer.reads = reads;
+        self.arm(index)
     }
 
     /// Adds octets to what a peer says, and writes what can be written.
@@ -184,11 +225,22 @@ impl<W: Workload> Net<W> {
         self.arm(index)
     }
 
+    /// Something else is right in a slot now.
+    pub(super) fn set_right(&mut self, slot: usize, right: Right) {
+        let before = std::mem::replace(&mut self.want[slot], right);
+        for book in readers(&mut self.peers) {
+            let complete = book.is_complete();
+            book.change(slot, before, right);
+            self.incomplete += usize::from(complete);
+            self.incomplete -= usize::from(book.is_complete());
+        }
+    }
+
     /// Something else is right in many slots now.
     pub(super) fn set_all_right(&mut self, want: Vec<Right>) {
         self.want = want;
         self.incomplete = 0;
-        for book in self.peers.iter_mut().filter_map(|peer| peer.book.as_mut()) {
+        for book in readers(&mut self.peers) {
             book.recount(&self.want);
             self.incomplete += usize::from(!book.is_complete());
         }
@@ -212,6 +264,9 @@ impl<W: Workload> Net<W> {
             if event.events().intersects(other) && self.peers[index].phase != Phase::Idle {
                 self.readable(index)?;
             }
+        }
+        if !self.retries.is_empty() {
+            self.retry(Instant::now())?;
         }
         if Instant::now() >= self.next_keepalive {
             self.next_keepalive = Instant::now() + KEEPALIVE_EVERY;
@@ -238,8 +293,8 @@ impl<W: Workload> Net<W> {
                 .socket()
                 .and_then(|socket| socket.take_error().transpose());
             if let Some(error) = error {
-                let error = error.unwrap_or_else(|error| error);
-                return Err(LabError::from(error).during(format!("connecting {}", peer.address)));
+                let how = error.unwrap_or_else(|error| error).to_string();
+                return self.ended(index, &how);
             }
             peer.phase = Phase::Opening;
             peer.say(open(peer.asn, peer.address, self.dual).into());
@@ -272,11 +327,7 @@ impl<W: Workload> Net<W> {
         match peer.read(&mut self.scratch) {
             Got::Nothing => Ok(()),
             Got::Octets(length) => self.digest(index, length),
-            Got::End(_) if self.tolerates_ends => self.close(index),
-            Got::End(how) => Err(LabError::new(format!(
-                "the session of {} ended: {how}",
-                peer.address
-            ))),
+            Got::End(how) => self.ended(index, &how),
         }
     }
 
@@ -311,7 +362,7 @@ impl<W: Workload> Net<W> {
                     self.up += 1;
                 }
                 OPEN => answers.push(Rc::clone(&self.keepalive)),
-                NOTIFICATION if !self.tolerates_ends => {
+                NOTIFICATION if self.peers[index].phase == Phase::Up => {
                     return Err(LabError::new(format!(
                         "{} was sent NOTIFICATION {body:?}",
                         self.peers[index].address
@@ -330,6 +381,12 @@ impl<W: Workload> Net<W> {
             .into_iter()
             .try_for_each(|octets| self.say(index, octets))
     }
+}
+
+/// The books of all peers that read.
+fn readers(peers: &mut [Peer]) -> impl Iterator<Item = &mut Book> {
+    let readers = peers.iter_mut().filter(|peer| peer.reads);
+    readers.filter_map(|peer| peer.book.as_mut())
 }
 
 /// Reading one UPDATE into a book.

@@ -71,6 +71,8 @@ struct Session {
     is_source: bool,
     counts: bool,
     partial: Vec<u8>,
+    /// What its last UPDATE announced, to be withdrawn when it goes.
+    announced: Vec<u8>,
     waits_to_write: bool,
 }
 
@@ -113,6 +115,7 @@ impl Null {
                 is_source,
                 counts: is_source || self.source.is_none(),
                 partial: Vec::new(),
+                announced: Vec::new(),
                 waits_to_write: false,
             }));
         }
@@ -133,7 +136,14 @@ impl Null {
         while let Some((size, kind)) = scan::head(&self.scratch[at..length])? {
             let message = &self.scratch[at..at + size];
             match kind {
-                UPDATE if session.counts => self.log.extend_from_slice(message),
+                UPDATE if session.counts => {
+                    self.log.extend_from_slice(message);
+                    if !session.is_source {
+                        let update = scan::Update::split(&message[scan::HEADER..])?;
+                        session.announced.clear();
+                        session.announced.extend_from_slice(update.announced);
+                    }
+                }
                 OPEN => (&session.socket).write_all(&speaker::keepalive())?,
                 // From here on it is Established and takes part.
                 KEEPALIVE if session.cursor.is_none() && !session.is_source => {
@@ -148,11 +158,15 @@ impl Null {
         Ok(())
     }
 
-    /// A session is gone. What its peer had announced is not known any more, so nothing is
-    /// withdrawn; the cases where somebody leaves do not run against this.
+    /// A session is gone. Without a table only the peer's last UPDATE can be taken back, which is
+    /// enough for the case where a client of one block goes.
     fn end(&mut self, key: usize) -> Result<()> {
         if let Some(session) = self.sessions[key].take() {
             self.epoll.delete(session.socket.as_fd())?;
+            if !session.announced.is_empty() {
+                let octets = speaker::withdrawal(&session.announced);
+                self.log.extend_from_slice(&octets);
+            }
         }
         Ok(())
     }

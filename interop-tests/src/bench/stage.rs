@@ -1,5 +1,6 @@
 //! What every case does: a namespace with all addresses, a daemon in it, and a clock on both sides.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -12,8 +13,7 @@ use super::workload::Workload;
 use crate::Result;
 use crate::lab::{Lab, Namespace};
 
-/// What a case may take; beyond it, the result is that it did not end.
-pub(super) const LIMIT: Duration = Duration::from_secs(300);
+static LIMIT_S: AtomicU64 = AtomicU64::new(300);
 const CONNECT_LIMIT: Duration = Duration::from_secs(120);
 
 /// A daemon is quiet when it used less than this in a [`WINDOW`].
@@ -59,6 +59,16 @@ impl Stage {
     }
 }
 
+/// What a case may take; beyond it, the result is that it did not end. 300 s.
+pub(super) fn limit() -> Duration {
+    Duration::from_secs(LIMIT_S.load(Ordering::Relaxed))
+}
+
+/// Gives the cases of this process less time: it shall end soon.
+pub(super) fn shorten_limit(limit: Duration) {
+    LIMIT_S.store(limit.as_secs(), Ordering::Relaxed);
+}
+
 /// The deadline for connecting.
 pub(super) fn connect_deadline() -> Instant {
     Instant::now() + CONNECT_LIMIT
@@ -85,7 +95,7 @@ impl Clock {
 
     /// When a case that begins now must have ended.
     pub(super) fn deadline(&self) -> Instant {
-        self.started + LIMIT
+        self.started + limit()
     }
 
     /// Adds the wall time so far to the figures.

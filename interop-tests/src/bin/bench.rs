@@ -1,16 +1,30 @@
-//! `bench CASE [OPTION VALUE]...`: one case against one daemon; see `USAGE`.
+//! `bench CASE [OPTION VALUE]...`: one case against one daemon, or many; see `USAGE`.
 #![expect(clippy::print_stdout, reason = "what it prints is its purpose")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use interop_tests::bench::{Cluster, Figures, FullTable, Maker, null_daemon};
+use interop_tests::bench::{
+    Case, Churn, Cluster, FullTable, Loss, Maker, Results, Series, Slow, null_daemon,
+};
 use interop_tests::lab::can_run;
 use interop_tests::{LabError, Result};
 
-const USAGE: &str = "bench fulltable [--daemon D] [--prefixes N] [--feeders N] [--receivers N]
-bench cluster [--daemon D] [--clients N] [--blocks N] [--families 4|46] [--arrival SECONDS]
-  D: ours (the default), null, bird";
+const USAGE: &str = "bench CASE [--daemon D] [OPTION N]...   one case against one daemon
+  fulltable --prefixes N --feeders N --receivers N
+  cluster   --clients N --blocks N --families 4|46 --arrival SECONDS
+  churn     --clients N --rate FLAPS_A_SECOND --seconds N
+  loss      --clients N --deaths N
+  slow      --clients N --slow N --rounds N
+bench all|quick [OPTION VALUE]...       many cases against all daemons; goes on where it was cut off
+  --results FILE   where the results are kept (docs/performance.json, quick: target/bench-quick.json)
+  --daemons D,D    only these
+  --cases TEXT     only cases whose name begins with it
+  --minutes N      begin no case after so long
+  --repetitions N  instead of 3
+  --fresh yes      forget what is known of these cases and daemons
+  D: ours, null, bird, frr, gobgp, openbgpd";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,48 +38,91 @@ fn main() -> ExitCode {
 }
 
 fn act(arguments: &[String]) -> Result<()> {
-    let (case, rest) = arguments.split_first().ok_or_else(usage)?;
-    if case == "null-daemon" {
-        return null_daemon(rest);
+    let (command, rest) = arguments.split_first().ok_or_else(usage)?;
+    match command.as_str() {
+        "null-daemon" => null_daemon(rest),
+        "all" => series(Series::all(), "docs/performance.json", Options::read(rest)?),
+        "quick" => series(
+            Series::quick(),
+            "target/bench-quick.json",
+            Options::read(rest)?,
+        ),
+        name => one(name, Options::read(rest)?),
     }
-    let mut options = Options::read(rest)?;
+}
+
+fn one(name: &str, mut options: Options) -> Result<()> {
     let maker = Maker::named(&options.text("daemon", "ours"))?;
-    let programs = maker.programs();
-    let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
-    if !can_run(&programs) {
-        return Err(LabError::new("it cannot run here"));
-    }
-    let show = |configuration: &str| println!("configuration of {maker}:\n{configuration}");
-    let figures = match case.as_str() {
-        "fulltable" => {
-            let case = FullTable {
-                prefixes: options.number("prefixes", 1_000_000)?,
-                feeders: options.number("feeders", 1)?,
-                receivers: options.number("receivers", 1)?,
-            };
-            options.end()?;
-            case.run(maker, show)?
-        }
-        "cluster" => {
-            let arrival = options.number("arrival", 0)?;
-            let case = Cluster {
-                clients: options.number("clients", 500)?,
-                blocks: options.number("blocks", 1)?,
-                dual: options.text("families", "4") == "46",
-                arrival: (arrival > 0).then(|| Duration::from_secs(arrival as u64)),
-            };
-            options.end()?;
-            case.run(maker, show)?
-        }
+    require(maker)?;
+    let case = match name {
+        "fulltable" => Case::FullTable(FullTable {
+            prefixes: options.number("prefixes", 1_000_000)?,
+            feeders: options.number("feeders", 1)?,
+            receivers: options.number("receivers", 1)?,
+        }),
+        "cluster" => Case::Cluster(Cluster {
+            clients: options.number("clients", 500)?,
+            blocks: options.number("blocks", 1)?,
+            dual: options.text("families", "4") == "46",
+            arrival: options
+                .seconds("arrival", 0)?
+                .filter(|time| !time.is_zero()),
+        }),
+        "churn" => Case::Churn(Churn {
+            clients: options.number("clients", 500)?,
+            rate: options.number("rate", 20)?,
+            duration: options.seconds("seconds", 10)?.unwrap_or_default(),
+        }),
+        "loss" => Case::Loss(Loss {
+            clients: options.number("clients", 500)?,
+            deaths: options.number("deaths", 20)?,
+        }),
+        "slow" => Case::Slow(Slow {
+            clients: options.number("clients", 500)?,
+            slow: options.number("slow", 5)?,
+            rounds: options.number("rounds", 20)?,
+        }),
         _ => return Err(usage()),
     };
-    print(&figures);
+    options.end()?;
+    println!("{case}");
+    let show = |configuration: &str| println!("configuration of {maker}:\n{configuration}");
+    for (name, value) in case.run(maker, show)? {
+        println!("{name:<20} {value:.3}");
+    }
     Ok(())
 }
 
-fn print(figures: &Figures) {
-    for (name, value) in figures {
-        println!("{name:<20} {value:.3}");
+fn series(mut series: Series, file: &str, mut options: Options) -> Result<()> {
+    let file = PathBuf::from(options.text("results", file));
+    let daemons = options.text("daemons", "");
+    if !daemons.is_empty() {
+        let makers = daemons.split(',').map(Maker::named);
+        series.makers = makers.collect::<Result<_>>()?;
+    }
+    let cases = options.text("cases", "");
+    series
+        .cases
+        .retain(|case| case.to_string().starts_with(&cases));
+    if let minutes @ 1.. = options.number("minutes", 0u64)? {
+        series.budget = Some(Duration::from_secs(minutes * 60));
+    }
+    if let repetitions @ 1.. = options.number("repetitions", 0)? {
+        series.repetitions = Some(repetitions);
+    }
+    series.fresh |= options.text("fresh", "no") == "yes";
+    options.end()?;
+    series.makers.iter().try_for_each(|maker| require(*maker))?;
+    let mut results = Results::open(&file)?;
+    series.run(&mut results, |line| println!("{line}"))
+}
+
+fn require(maker: Maker) -> Result<()> {
+    let programs = maker.programs();
+    let programs: Vec<&str> = programs.iter().map(String::as_str).collect();
+    match can_run(&programs) {
+        true => Ok(()),
+        false => Err(LabError::new(format!("{maker} cannot run here"))),
     }
 }
 
@@ -97,10 +154,15 @@ impl Options {
         place.map_or_else(|| default.to_owned(), |place| self.0.remove(place).1)
     }
 
-    fn number(&mut self, name: &str, default: usize) -> Result<usize> {
+    fn number<T: std::str::FromStr + ToString>(&mut self, name: &str, default: T) -> Result<T> {
         let text = self.text(name, &default.to_string());
         let wrong = || LabError::new(format!("--{name} {text} is not a number"));
         text.parse().map_err(|_| wrong())
+    }
+
+    fn seconds(&mut self, name: &str, default: u64) -> Result<Option<Duration>> {
+        self.number(name, default)
+            .map(|seconds| Some(Duration::from_secs(seconds)))
     }
 
     fn end(&self) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
 pub(super) const ZEBRA: &str = "/usr/lib/frr/zebra";
-pub(super) const BGPD: &str = "/usr/lib/frr/bgpd";
+pub(crate) const BGPD: &str = "/usr/lib/frr/bgpd";
 pub(super) const VTYSH: &str = "/usr/bin/vtysh";
 
 const START_LIMIT: Duration = Duration::from_secs(20);

@@ -13,7 +13,7 @@ use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Sp
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
-pub(super) const GOBGPD: &str = "/usr/bin/gobgpd";
+pub(crate) const GOBGPD: &str = "/usr/bin/gobgpd";
 pub(super) const GOBGP: &str = "/usr/bin/gobgp";
 
 /// A GoBGP in a namespace.

@@ -16,7 +16,9 @@ mod ours;
 mod programs;
 
 pub use bird::Bird;
+pub(crate) use frr::BGPD as FRR_BGPD;
 pub use frr::Frr;
+pub(crate) use gobgp::GOBGPD;
 pub use gobgp::Gobgp;
 pub use ours::{Ours, Role};
 pub(crate) use programs::beside_us;

@@ -175,8 +175,13 @@ pub fn withdraw_v4(prefixes: &[Ipv4Net]) -> Vec<u8> {
     prefixes
         .iter()
         .for_each(|prefix| push_prefix(&mut withdrawn, prefix));
-    let mut body = (withdrawn.len() as u16).to_be_bytes().to_vec();
-    body.extend(withdrawn);
+    withdrawal(&withdrawn)
+}
+
+/// An UPDATE that withdraws these IPv4 prefixes, which are encoded already.
+pub fn withdrawal(prefixes: &[u8]) -> Vec<u8> {
+    let mut body = (prefixes.len() as u16).to_be_bytes().to_vec();
+    body.extend(prefixes);
     body.extend([0, 0]);
     message(UPDATE, &body)
 }

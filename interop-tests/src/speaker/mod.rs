@@ -8,7 +8,7 @@ mod message;
 
 pub use message::{
     AttributeSet, Message, Notification, Update, frame, keepalive, open, read_update, update_v4,
-    withdraw_v4,
+    withdraw_v4, withdrawal,
 };
 pub use message::{KEEPALIVE, NOTIFICATION, OPEN, UPDATE};
 

@@ -5,15 +5,19 @@
 //! users could not set.
 
 mod bird;
+mod frr;
+mod gobgp;
 mod null;
+mod openbgpd;
 mod ours;
 
 use std::fmt;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::daemon::reflector_binary;
+use crate::daemon::{FRR_BGPD, GOBGPD, reflector_binary};
 use crate::lab::{Namespace, Process, ProcessUse, Spawn, usage_of};
 use crate::{LabError, Result, wait_for};
 
@@ -31,10 +35,23 @@ pub enum Maker {
     Null,
     /// BIRD 2.
     Bird,
+    /// FRR, its `bgpd` alone.
+    Frr,
+    /// GoBGP.
+    Gobgp,
+    /// OpenBGPD.
+    Openbgpd,
 }
 
 /// All makers, ours first.
-pub const MAKERS: [Maker; 3] = [Maker::Ours, Maker::Null, Maker::Bird];
+pub const MAKERS: [Maker; 6] = [
+    Maker::Ours,
+    Maker::Null,
+    Maker::Bird,
+    Maker::Frr,
+    Maker::Gobgp,
+    Maker::Openbgpd,
+];
 
 impl Maker {
     /// The name on the command line and in the results.
@@ -43,6 +60,9 @@ impl Maker {
             Maker::Ours => "ours",
             Maker::Null => "null",
             Maker::Bird => "bird",
+            Maker::Frr => "frr",
+            Maker::Gobgp => "gobgp",
+            Maker::Openbgpd => "openbgpd",
         }
     }
 
@@ -64,6 +84,9 @@ impl Maker {
             Maker::Ours => vec![reflector_binary()],
             Maker::Null => vec![null::program()],
             Maker::Bird => vec![bird::PROGRAM.into()],
+            Maker::Frr => vec![FRR_BGPD.into()],
+            Maker::Gobgp => vec![GOBGPD.into()],
+            Maker::Openbgpd => vec![openbgpd::PROGRAM.into()],
         }
     }
 }
@@ -109,11 +132,16 @@ impl Subject {
     pub(super) fn start(maker: Maker, namespace: &Namespace, layout: &Layout) -> Result<Subject> {
         let config = namespace.dir().join(format!("{maker}.conf"));
         fs::write(&config, render(maker, namespace, layout))?;
+        // OpenBGPD refuses a file that others may read.
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
         let config = config.to_string_lossy().into_owned();
         let command = match maker {
             Maker::Ours => ours::command(&config),
             Maker::Null => null::command(layout),
             Maker::Bird => bird::command(namespace, &config),
+            Maker::Frr => frr::command(namespace, &config),
+            Maker::Gobgp => gobgp::command(&config),
+            Maker::Openbgpd => openbgpd::command(&config),
         };
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let process = namespace.start(maker.name(), &words, &Spawn::default())?;
@@ -144,6 +172,9 @@ pub(super) fn render(maker: Maker, namespace: &Namespace, layout: &Layout) -> St
         Maker::Ours => ours::render(namespace, layout),
         Maker::Null => String::new(),
         Maker::Bird => bird::render(layout),
+        Maker::Frr => frr::render(layout),
+        Maker::Gobgp => gobgp::render(layout),
+        Maker::Openbgpd => openbgpd::render(namespace, layout),
     }
 }
 

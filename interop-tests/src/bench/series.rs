@@ -1,0 +1,244 @@
+//! Many cases against many daemons, side by side: every daemon has its turn in a repetition before
+//! the next begins, so that a change of the machine's mood meets all of them.
+
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::case::Case;
+use super::results::{Ending, Results};
+use super::stage;
+use super::{MAKERS, Maker};
+use crate::{LabError, Result};
+
+/// What a series is made of.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// The cases, small ones first.
+    pub cases: Vec<Case>,
+    /// The daemons.
+    pub makers: Vec<Maker>,
+    /// How often, instead of what each case says.
+    pub repetitions: Option<usize>,
+    /// No case is begun after so long.
+    pub budget: Option<Duration>,
+    /// What a case may take, instead of 300 s.
+    pub limit: Option<Duration>,
+    /// What is known of these daemons and cases is forgotten first.
+    pub fresh: bool,
+}
+
+impl Series {
+    /// Every case for every daemon.
+    pub fn all() -> Series {
+        Series {
+            cases: Case::all(),
+            makers: MAKERS.to_vec(),
+            repetitions: None,
+            budget: None,
+            limit: None,
+            fresh: false,
+        }
+    }
+
+    /// Small cases, once, that end within ten minutes.
+    pub fn quick() -> Series {
+        Series {
+            cases: Case::quick(),
+            repetitions: Some(1),
+            budget: Some(Duration::from_secs(8 * 60)),
+            limit: Some(Duration::from_secs(60)),
+            fresh: true,
+            ..Series::all()
+        }
+    }
+
+    /// Runs what is not in the results yet. `tell` is given a line about each run.
+    ///
+    /// # Errors
+    /// When the results cannot be written. What goes wrong with a daemon is a result.
+    pub fn run(&self, results: &mut Results, mut tell: impl FnMut(&str)) -> Result<()> {
+        let started = Instant::now();
+        if let Some(limit) = self.limit {
+            stage::shorten_limit(limit);
+        }
+        note_machine(results)?;
+        for maker in &self.makers {
+            results.note("versions", maker.name(), &version(*maker))?;
+        }
+        for case in &self.cases {
+            for maker in self.makers.iter().filter(|_| self.fresh) {
+                results.forget(case, *maker)?;
+            }
+            let repetitions = self.repetitions.unwrap_or(case.repetitions());
+            for round in 1..=repetitions {
+                for maker in &self.makers {
+                    if self.budget.is_some_and(|budget| started.elapsed() > budget) {
+                        tell("the time is over; what is missing stays missing");
+                        return Ok(());
+                    }
+                    if results.runs(case, *maker) < round {
+                        let line = self.one(results, case, *maker)?;
+                        tell(&format!("{case}: {maker}: {line}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&self, results: &mut Results, case: &Case, maker: Maker) -> Result<String> {
+        if let Some(text) = self.too_much(results, case, maker) {
+            results.fail(case, maker, &Ending::Late(text.clone()))?;
+            return Ok(text);
+        }
+        if let Ending::Failed(text) = results.ending(case, maker) {
+            return Ok(format!("failed before: {text}"));
+        }
+        let mut configuration = String::new();
+        match case.run(maker, |text| configuration = text.to_owned()) {
+            Ok(figures) => {
+                results.add(case, maker, &stamp(), &figures)?;
+                let name = case.to_string();
+                let kind = name.split(' ').next().unwrap_or_default();
+                results.note("configurations", &format!("{maker} {kind}"), &configuration)?;
+                let shown = ["wall_s", "cpu_s", "peak_mb", "each_p50_ms", "last_p50_ms"];
+                let shown = shown.iter().filter_map(|name| {
+                    let value = figures.get(*name)?;
+                    Some(format!("{name} {value:.3}"))
+                });
+                Ok(shown.collect::<Vec<_>>().join(", "))
+            }
+            Err(error) if error.is_late() => {
+                let text = format!("over {} s", stage::limit().as_secs());
+                results.fail(case, maker, &Ending::Late(text.clone()))?;
+                Ok(format!("{text} ({error})"))
+            }
+            Err(error) => {
+                results.fail(case, maker, &Ending::Failed(first_line(&error)))?;
+                Ok(format!("failed: {error}"))
+            }
+        }
+    }
+
+    /// Why a case need not be tried: the daemon did not manage this or a smaller one.
+    fn too_much(&self, results: &Results, case: &Case, maker: Maker) -> Option<String> {
+        let smaller = self.cases.iter().filter(|one| case.is_at_least(one));
+        let mut late = smaller.filter(|one| matches!(results.ending(one, maker), Ending::Late(_)));
+        late.next().map(|one| match one == case {
+            true => format!("over {} s", stage::limit().as_secs()),
+            false => "left out".to_owned(),
+        })
+    }
+}
+
+fn first_line(error: &LabError) -> String {
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(160)
+        .collect()
+}
+
+/// The date and the commit of a run.
+fn stamp() -> String {
+    let commit = git(&["rev-parse", "--short=10", "HEAD"]);
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
+    let changed = changed.is_some_and(|list| !list.is_empty());
+    let commit = commit.unwrap_or_else(|| "unknown".into());
+    format!(
+        "{} {commit}{}",
+        date(),
+        if changed { " with changes" } else { "" }
+    )
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let dir = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new("git")
+        .args(["-C", dir])
+        .args(arguments)
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Today, as `2026-11-27`, by the calendar that RFC 3339 means.
+fn date() -> String {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let days = since.as_secs() / 86400 + 719_468;
+    // Days since 1 March of year 0, in eras of 400 years.
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year}-{month:02}-{of_month:02}")
+}
+
+fn note_machine(results: &mut Results) -> Result<()> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.split_once(':'));
+        value
+            .map(|(_, value)| value.trim().to_owned())
+            .unwrap_or_default()
+    };
+    let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let model = field(&read("/proc/cpuinfo"), "model name");
+    results.note("machine", "processor", &format!("{cpus} x {model}"))?;
+    results.note(
+        "machine",
+        "memory",
+        &field(&read("/proc/meminfo"), "MemTotal"),
+    )?;
+    results.note(
+        "machine",
+        "kernel",
+        read("/proc/sys/kernel/osrelease").trim(),
+    )
+}
+
+/// What a daemon says its version is.
+fn version(maker: Maker) -> String {
+    let arguments: &[&str] = match maker {
+        Maker::Ours => &["--version"],
+        Maker::Null => return "this tool".into(),
+        Maker::Bird => &["--version"],
+        Maker::Frr => &["--version"],
+        Maker::Gobgp => &["--version"],
+        Maker::Openbgpd => &["-V"],
+    };
+    let programs = maker.programs();
+    let output = programs
+        .first()
+        .and_then(|program| Command::new(program).args(arguments).output().ok());
+    let Some(output) = output else {
+        return "not installed".into();
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    said.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_is_one() {
+        let today = date();
+        let parts: Vec<u32> = today.split('-').map(|part| part.parse().unwrap()).collect();
+        assert!(parts[0] >= 2025 && (1..=12).contains(&parts[1]) && (1..=31).contains(&parts[2]));
+    }
+}
