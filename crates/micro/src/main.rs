@@ -1,10 +1,14 @@
-//! Micro-benchmarks of the pure crates: what a route costs on its way through a speaker, in nanoseconds for people.
+//! Micro-benchmarks of the pure crates: what a route costs on its way through a speaker, in nanoseconds for people and
+//! in instructions, which are the same in every run, for the check.
 #![expect(clippy::print_stdout, reason = "what it prints is its purpose")]
 
+mod callgrind;
 mod case;
+mod check;
 mod feed;
 mod host;
 mod options;
+mod record;
 mod speakers;
 mod tables;
 mod wires;
@@ -19,19 +23,34 @@ use crate::options::{Command, Options};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args().skip(1)) {
-        Ok(Command::Time(options)) => time(&options),
-        Ok(Command::Once(Options { cases, size, .. })) => {
-            for case in cases {
-                print(case, &nanoseconds(case, &size, 1));
-            }
-        }
+    let command = match options::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
         }
+    };
+    let done = match command {
+        Command::Time(options) => {
+            time(&options);
+            Ok(())
+        }
+        Command::Once(Options { cases, size, .. }) => {
+            for case in cases {
+                print(case, &nanoseconds(case, &size, 1));
+            }
+            Ok(())
+        }
+        Command::Check(file) => check::check(&file),
+        Command::Record(file) => check::record(&file),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
 }
 
 fn time(Options { cases, size, runs }: &Options) {

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::case::{CASES, COUNTED, Case, Size};
 use crate::feed::MOST_PREFIXES;
@@ -9,6 +10,10 @@ pub(crate) const USAGE: &str = "micro time [CASE...] [SIZE...] [--runs N]
   runs each case several times, five unless told otherwise, and prints its nanoseconds
 micro once CASE [SIZE...]
   runs one case once, for a profiler; what counts is inside the function `measured`
+micro check FILE
+  counts the instructions of each case and fails if one has more than FILE allows
+micro record FILE
+  counts them and writes FILE
 
 SIZE is --prefixes N, --feeders N, --receivers N or --clients N.";
 
@@ -16,6 +21,8 @@ SIZE is --prefixes N, --feeders N, --receivers N or --clients N.";
 pub(crate) enum Command {
     Time(Options),
     Once(Options),
+    Check(PathBuf),
+    Record(PathBuf),
 }
 
 /// With what.
@@ -41,6 +48,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
     let command = match arguments.next().as_deref() {
         Some("time") => Command::Time,
         Some("once") => Command::Once,
+        Some(command @ ("check" | "record")) => return with_file(command, arguments),
         other => return Err(NotUnderstood(other.unwrap_or("no command").to_owned())),
     };
     let mut options = Options {
@@ -83,6 +91,19 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Comma
     }
 }
 
+fn with_file(
+    command: &str,
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<Command, NotUnderstood> {
+    let (Some(file), None) = (arguments.next(), arguments.next()) else {
+        return Err(NotUnderstood(format!("{command} takes one file")));
+    };
+    Ok(match command {
+        "check" => Command::Check(file.into()),
+        _ => Command::Record(file.into()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +134,8 @@ mod tests {
             ("tim", "tim"),
             ("time sparkle", "sparkle"),
             ("once", "one case"),
+            ("check", "one file"),
+            ("record a b", "one file"),
             ("once cluster speaker", "one case"),
             ("time --prefixes", "--prefixes"),
             ("time --prefixes 0", "1 to"),
