@@ -8,7 +8,10 @@ use super::case::Case;
 use super::results::{Ending, Results};
 use super::stage;
 use super::{MAKERS, Maker};
+use crate::lab::DIR_PREFIX;
 use crate::{LabError, Result};
+
+const MOST_LINES: usize = 36;
 
 /// What a series is made of.
 #[derive(Debug, Clone)]
@@ -100,6 +103,7 @@ impl Series {
                 results.add(case, maker, &stamp(), &figures)?;
                 let name = case.to_string();
                 let kind = name.split(' ').next().unwrap_or_default();
+                let configuration = shortened(&configuration);
                 results.note("configurations", &format!("{maker} {kind}"), &configuration)?;
                 let shown = ["wall_s", "cpu_s", "peak_mb", "each_p50_ms", "last_p50_ms"];
                 let shown = shown.iter().filter_map(|name| {
@@ -129,6 +133,27 @@ impl Series {
             false => "left out".to_owned(),
         })
     }
+}
+
+/// The head of a configuration: what comes further down is more of the same peers.
+fn shortened(configuration: &str) -> String {
+    let mut lines: Vec<&str> = configuration.lines().collect();
+    if lines.len() > MOST_LINES {
+        lines.truncate(MOST_LINES);
+        lines.push("... and the other peers likewise");
+    }
+    // The directory of a lab has another name each time.
+    let dir = std::env::temp_dir().join(DIR_PREFIX);
+    let dir = dir.to_string_lossy();
+    let whole = |line: &&str| match line.find(&*dir) {
+        Some(at) => format!(
+            "{}DIR/{}",
+            &line[..at],
+            line.rsplit('/').next().unwrap_or_default()
+        ),
+        None => (*line).to_owned(),
+    };
+    lines.iter().map(whole).collect::<Vec<_>>().join("\n")
 }
 
 fn first_line(error: &LabError) -> String {

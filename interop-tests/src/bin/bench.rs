@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use interop_tests::bench::{
-    Case, Churn, Cluster, FullTable, Loss, Maker, Results, Series, Slow, null_daemon,
+    Case, Churn, Cluster, FullTable, Loss, Maker, Results, Series, Slow, null_daemon, tables,
+    write_report,
 };
 use interop_tests::lab::can_run;
 use interop_tests::{LabError, Result};
@@ -17,6 +18,7 @@ const USAGE: &str = "bench CASE [--daemon D] [OPTION N]...   one case against on
   churn     --clients N --rate FLAPS_A_SECOND --seconds N
   loss      --clients N --deaths N
   slow      --clients N --slow N --rounds N
+bench report [--results FILE] [--docs DIRECTORY]   writes performance.md and its charts
 bench all|quick [OPTION VALUE]...       many cases against all daemons; goes on where it was cut off
   --results FILE   where the results are kept (docs/performance.json, quick: target/bench-quick.json)
   --daemons D,D    only these
@@ -47,6 +49,7 @@ fn act(arguments: &[String]) -> Result<()> {
             "target/bench-quick.json",
             Options::read(rest)?,
         ),
+        "report" => report(Options::read(rest)?),
         name => one(name, Options::read(rest)?),
     }
 }
@@ -114,7 +117,16 @@ fn series(mut series: Series, file: &str, mut options: Options) -> Result<()> {
     options.end()?;
     series.makers.iter().try_for_each(|maker| require(*maker))?;
     let mut results = Results::open(&file)?;
-    series.run(&mut results, |line| println!("{line}"))
+    series.run(&mut results, |line| println!("{line}"))?;
+    println!("\n{}", tables(&results, &series.cases));
+    Ok(())
+}
+
+fn report(mut options: Options) -> Result<()> {
+    let file = PathBuf::from(options.text("results", "docs/performance.json"));
+    let docs = PathBuf::from(options.text("docs", "docs"));
+    options.end()?;
+    write_report(&Results::open(&file)?, &docs)
 }
 
 fn require(maker: Maker) -> Result<()> {
