@@ -130,6 +130,11 @@ impl Peer {
         &self.table
     }
 
+    /// It has a connection.
+    pub fn is_connected(&self) -> bool {
+        self.talk.is_some()
+    }
+
     /// The session is Established.
     pub fn is_established(&self) -> bool {
         self.talk.as_ref().is_some_and(|talk| talk.is_established)
@@ -177,6 +182,7 @@ impl Peer {
             last_said: now,
             told: None,
         });
+        self.is_stalled = false;
         self.table.clear();
         self.newest.clear();
         self.has_walk = true;

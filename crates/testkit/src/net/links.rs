@@ -128,6 +128,9 @@ impl Net {
                 (dial.remote, dial.local.or_else(|| own.next()))
             }
             Knock::Peer(peer, to) => {
+                if self.peers[peer.0].talk.is_some() {
+                    return;
+                }
                 let own = self.peers[peer.0].script.address;
                 (SocketAddr::new(*to, 179), Some(IpAddr::V4(own)))
             }

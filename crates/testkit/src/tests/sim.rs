@@ -1,6 +1,8 @@
 //! Properties of a reflector among scripted peers, over many seeds. A failing seed is printed with the command that runs
 //! it again; give it a place in the list of its test when its cause is mended.
 
+mod cases;
+mod nodes;
 mod slices;
 mod storm;
 mod world;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wire::Prefix;
 
 use super::world::{Plan, World};
+use crate::octets;
 use crate::{Costs, Kind, Options, PeerEnd};
 
 /// Hosts from 100.0.0.0 on.
@@ -76,4 +77,77 @@ fn a_walk_in_slices_lets_keepalives_through_and_one_in_one_piece_does_not() {
 #[ignore = "long: a million routes; scripts/test-long runs it"]
 fn so_it_is_with_a_million_routes() {
     walk(1_000_000, Duration::from_micros(12));
+}
+
+/// A storm of so many updates from two peers, while three others listen. How the sessions ended, how long the reflector
+/// worked, and for how long.
+fn storm(updates: u32, step: Duration) -> (Vec<PeerEnd>, Duration, Duration) {
+    const PREFIXES: u32 = 20_000;
+    let kinds = [
+        Kind::Client,
+        Kind::Ebgp,
+        Kind::Client,
+        Kind::NonClient,
+        Kind::Ebgp,
+    ];
+    let mut world = World::new(plan(&kinds, step, true));
+    world.all_up();
+    let (one, other) = (world.peers[0], world.peers[1]);
+    let prefixes: Vec<Prefix> = (0..PREFIXES).map(host).collect();
+    let (start, before) = (world.net.elapsed(), world.net.worked(world.rr));
+    let mut left = updates;
+    let mut blocks = prefixes.chunks(1000).cycle();
+    while left > 0 {
+        for from in [one, other] {
+            // They say more as soon as the reflector takes it: it never comes to rest.
+            while world.net.unsaid(from) < 100_000 && left > 0 {
+                let block = blocks.next().unwrap_or_default();
+                if world.dice.one_in(4) {
+                    world.net.say(from, octets::withdraw(block));
+                } else {
+                    let route = world.plain(from, false);
+                    world.net.say(from, octets::announce(block, &route));
+                }
+                left = left.saturating_sub(1000);
+            }
+        }
+        world.run_for(Duration::from_millis(100));
+    }
+    // What each says last is what the oracle has to know.
+    for from in [one, other] {
+        world.withdraw(from, &prefixes);
+        let route = world.plain(from, false);
+        world.announce(from, &prefixes[..5000], &route);
+    }
+    world.rest();
+    let worked = world.net.worked(world.rr) - before;
+    let took = world.net.elapsed() - start;
+    world.check();
+    let peers = world.peers.iter();
+    let ended = peers.flat_map(|peer| world.net.peer(*peer).ended().to_vec());
+    (ended.collect(), worked, took)
+}
+
+fn a_storm(updates: u32, step: Duration) {
+    let (ended, worked, took) = storm(updates, step);
+    assert_eq!(ended, []);
+    assert!(
+        worked > Duration::from_secs(30),
+        "several hold times: {worked:?}"
+    );
+    assert!(
+        worked.as_secs_f64() > took.as_secs_f64() * 0.8,
+        "it was at work nearly all the time: {worked:?} of {took:?}"
+    );
+}
+
+#[test]
+fn no_hold_timer_expires_in_a_storm_of_updates() {
+    a_storm(300_000, Duration::from_micros(100));
+}
+
+#[test]
+#[ignore = "long: ten million updates; scripts/test-long runs it"]
+fn no_hold_timer_expires_in_a_storm_of_ten_million_updates() {
+    a_storm(10_000_000, Duration::from_micros(6));
 }

@@ -44,7 +44,7 @@ fn kinds(dice: &mut Dice) -> Vec<Kind> {
     (0..count).map(|_| dice.pick(&all)).collect()
 }
 
-fn prefix(index: u32, is_v6: bool) -> Prefix {
+pub(super) fn prefix(index: u32, is_v6: bool) -> Prefix {
     let (address, length) = if is_v6 {
         let high = (0xfd00_u128 << 112) | (u128::from(index) << 64);
         (IpAddr::V6(Ipv6Addr::from(high)), 64)
@@ -64,7 +64,7 @@ pub(super) struct Reached {
 }
 
 /// Watches the bounds after each thing that the reflector does.
-fn watch_bounds(world: &mut World) {
+pub(super) fn watch_bounds(world: &mut World) {
     let tombstones = world.plan.tombstones;
     world.net.observe(world.rr, move |speaker| {
         let stats = speaker.rib().stats();

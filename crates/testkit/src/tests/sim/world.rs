@@ -137,12 +137,14 @@ impl World {
         }
         self.net.connect(peer, ROUTER_ID.into());
         // A reflector holds off a peer that came and went too often.
-        for _ in 0..200 {
+        for _ in 0..1000 {
             let is_up = move |net: &Net| net.peer(peer).is_established();
-            if self.net.run_until(Duration::from_secs(2), is_up) {
+            if self.net.run_until(Duration::from_millis(1500), is_up) {
                 return self.settle_ends();
             }
-            self.net.connect(peer, ROUTER_ID.into());
+            if !self.net.peer(peer).is_connected() {
+                self.net.connect(peer, ROUTER_ID.into());
+            }
         }
         panic!("{peer:?} does not come up: {:#?}", self.net.events(self.rr));
     }

@@ -1,0 +1,364 @@
+//! Properties that take a certain course of events, over many seeds.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rib::Stats;
+use wire::Prefix;
+
+use super::seeds;
+use super::storm::{prefix, watch_bounds};
+use super::world::{Plan, World};
+use crate::octets::{OPTIONAL, TRANSITIVE, code};
+use crate::{Costs, Dice, Kind, Options, PeerHandle, Table};
+
+fn stats(world: &World) -> Stats {
+    world.net.speaker(world.rr).rib().stats()
+}
+
+/// A network in which everything takes a while.
+fn slow(seed: u64, step: Duration) -> Options {
+    Options {
+        seed,
+        chunk: 65_536,
+        is_shuffled: true,
+        latency: [100, 2000].map(Duration::from_micros),
+        window: 64 * 1024,
+        costs: Costs {
+            step,
+            kilo_octet: Duration::from_micros(5),
+        },
+        is_sliced: true,
+    }
+}
+
+/// Announces these prefixes, so many with each set of attributes; the sets are of this size about.
+fn fill(
+    world: &mut World,
+    from: PeerHandle,
+    range: std::ops::Range<u32>,
+    each: usize,
+    size: usize,
+) {
+    let prefixes: Vec<Prefix> = range.map(|index| prefix(index, false)).collect();
+    for some in prefixes.chunks(each) {
+        let mut route = world.plain(from, false);
+        if size > 0 {
+            let octet = u8::try_from(world.number % 251).unwrap();
+            route.set(OPTIONAL | TRANSITIVE, 243, vec![octet; size]);
+        }
+        world.announce(from, some, &route);
+    }
+}
+
+#[test]
+fn a_route_that_turns_onto_its_receiver_leaves_it() {
+    seeds("a_route_that_turns", &[], 20, |seed| {
+        let mut dice = Dice::new(seed);
+        let kinds = [Kind::Client, Kind::Client, Kind::NonClient, Kind::Client];
+        let mut plan = Plan::of(&kinds);
+        plan.options = slow(seed, Duration::from_micros(1));
+        let mut world = World::new(plan);
+        world.all_up();
+        let (from, onto) = (world.peers[0], world.peers[1 + dice.index(3)]);
+        let target = world.oracle.party(onto).script.clone();
+        let (here, beside) = (prefix(1, false), prefix(2, false));
+        let mut route = world.plain(from, false);
+        world.announce(from, &[here, beside], &route);
+        world.rest();
+        assert!(world.net.peer(onto).table().contains_key(&here));
+        let is_stalled = dice.one_in(2);
+        if is_stalled {
+            world.net.stall(onto);
+        }
+        // Once the other way, from where it came, and back again, before anybody has read anything.
+        for turn in 0..1 + dice.below(3) {
+            route = world.plain(from, false);
+            if turn % 2 == 0 && dice.one_in(2) {
+                let id = target.router_id.octets();
+                route.set(OPTIONAL, code::ORIGINATOR_ID, id.into());
+            } else if turn % 2 == 0 {
+                route.next_hop = target.address.into();
+            }
+            world.announce(from, &[here], &route);
+            world.run_for(Duration::from_millis(dice.below(200)));
+        }
+        world.net.resume(onto);
+        world.rest();
+        world.check();
+        let turned = route.next_hop == target.address
+            || route.number(code::ORIGINATOR_ID) == Some(target.router_id.into());
+        let table = world.net.peer(onto).table();
+        assert_eq!(table.contains_key(&here), !turned);
+        assert!(table.contains_key(&beside), "its neighbour stays");
+    });
+}
+
+/// What is encoded in a run of these operations, when so many clients listen.
+fn encoded(seed: u64, listeners: usize) -> Stats {
+    let mut plan = Plan::of(&vec![Kind::Client; listeners + 1]);
+    plan.options.seed = seed;
+    let mut world = World::new(plan);
+    world.all_up();
+    world.rest();
+    let feeder = world.peers[0];
+    let mut dice = Dice::new(seed);
+    for _ in 0..30 {
+        let first = u32::try_from(dice.below(500)).unwrap();
+        let count = u32::try_from(1 + dice.below(300)).unwrap();
+        if dice.one_in(3) {
+            let gone: Vec<Prefix> = (first..first + count)
+                .map(|index| prefix(index, false))
+                .collect();
+            world.withdraw(feeder, &gone);
+        } else {
+            fill(&mut world, feeder, first..first + count, 300, 0);
+        }
+        world.run_for(Duration::from_secs(1));
+    }
+    world.check();
+    stats(&world)
+}
+
+#[test]
+fn what_is_encoded_does_not_depend_on_how_many_listen() {
+    seeds("what_is_encoded", &[], 5, |seed| {
+        let few = encoded(seed, 1);
+        assert!(few.totals.announced > 1000, "{few:?}");
+        for listeners in [2, 40] {
+            let many = encoded(seed, listeners);
+            assert_eq!(many.totals, few.totals);
+            // The feeder is in the group, too, and is sent the withdrawals alone.
+            let times = u64::try_from(listeners).unwrap();
+            assert!(many.delivered_bytes > few.delivered_bytes / 2 * times);
+        }
+    });
+}
+
+/// When each of the first listeners had the whole table, if so many others never read.
+fn times_to_the_table(seed: u64, listeners: usize, stalled: usize) -> Vec<Duration> {
+    const ROUTES: u32 = 30_000;
+    let mut plan = Plan::of(&vec![Kind::Client; 1 + listeners + stalled]);
+    plan.options = slow(seed, Duration::from_micros(2));
+    plan.options.is_shuffled = false;
+    plan.options.latency = [Duration::from_micros(100); 2];
+    plan.hold_time = 90;
+    let mut world = World::new(plan);
+    watch_bounds(&mut world);
+    world.all_up();
+    let (healthy, deaf) = world.peers[1..].split_at(listeners);
+    for peer in deaf {
+        world.net.stall(*peer);
+    }
+    let mut left = healthy.to_vec();
+    let feeder = world.peers[0];
+    let start = world.net.elapsed();
+    fill(&mut world, feeder, 0..ROUTES, 50, 3000);
+    let mut times = Vec::new();
+    let all = world.net.run_until(Duration::from_secs(60), |net| {
+        left.retain(|peer| {
+            let is_whole = net.peer(*peer).table().len() == ROUTES as usize;
+            if is_whole {
+                times.push(net.elapsed() - start);
+            }
+            !is_whole
+        });
+        left.is_empty()
+    });
+    assert!(all, "{:?}", stats(&world));
+    assert_eq!(stats(&world).detached, stalled);
+    times
+}
+
+#[test]
+fn those_who_do_not_read_delay_nobody() {
+    seeds("those_who_do_not_read", &[], 2, |seed| {
+        let alone = times_to_the_table(seed, 4, 0);
+        let among = times_to_the_table(seed, 4, 12);
+        for (alone, among) in alone.iter().zip(&among) {
+            assert!(
+                among.as_secs_f64() < alone.as_secs_f64() * 1.1,
+                "{among:?} among others that do not read, {alone:?} without"
+            );
+        }
+    });
+}
+
+/// The routes of a table, to compare: who announced them and in what form.
+fn marks(table: &Table) -> Vec<(Prefix, Option<(u32, u32)>)> {
+    let routes = table.iter();
+    routes
+        .map(|(prefix, route)| (*prefix, route.mark()))
+        .collect()
+}
+
+#[test]
+fn who_was_slow_and_who_comes_new_hold_the_same() {
+    seeds("who_was_slow", &[], 8, |seed| {
+        let mut dice = Dice::new(seed);
+        let mut plan = Plan::of(&[Kind::Client; 5]);
+        plan.options = slow(seed, Duration::from_micros(2));
+        plan.tombstones = 100_000;
+        plan.hold_time = 90;
+        let mut world = World::new(plan);
+        watch_bounds(&mut world);
+        let [one, other, steady, slow, late] = world.peers[..] else {
+            panic!("five peers");
+        };
+        for peer in [one, other, steady, slow] {
+            world.up(peer);
+        }
+        fill(&mut world, one, 0..3000, 40, 1000);
+        fill(&mut world, other, 1000..3500, 40, 1000);
+        world.run_for(Duration::from_millis(dice.below(300)));
+        world.net.stall(slow);
+        // It misses new routes, others gone, and others that change hands; more than the log holds.
+        for from in [one, other] {
+            let first = u32::try_from(dice.below(2000)).unwrap();
+            let gone: Vec<Prefix> = (first..first + 1200)
+                .map(|index| prefix(index, false))
+                .collect();
+            world.withdraw(from, &gone);
+            let first = u32::try_from(dice.below(4000)).unwrap();
+            fill(&mut world, from, first..first + 1500, 5, 3500);
+            world.run_for(Duration::from_millis(dice.below(3000)));
+        }
+        world.run_for(Duration::from_secs(5));
+        assert!(stats(&world).totals.detached > 0, "{:?}", stats(&world));
+        world.net.resume(slow);
+        world.run_for(Duration::from_millis(dice.below(100)));
+        // And something happens while it catches up.
+        fill(&mut world, one, 5000..5300, 10, 0);
+        world.rest();
+        world.up(late);
+        world.rest();
+        world.check();
+        assert!(world.net.peer(slow).ended().is_empty(), "nobody was reset");
+        let fresh = marks(world.net.peer(late).table());
+        assert!(fresh.len() > 1000);
+        assert_eq!(marks(world.net.peer(slow).table()), fresh);
+        assert_eq!(marks(world.net.peer(steady).table()), fresh);
+    });
+}
+
+#[test]
+fn the_end_of_the_table_is_told_once_and_behind_all_of_it() {
+    seeds("the_end_of_the_table", &[], 12, |seed| {
+        let mut dice = Dice::new(seed);
+        let kinds = [Kind::Client, Kind::NonClient, Kind::Ebgp];
+        let joins: Vec<Kind> = (0..4).map(|_| dice.pick(&kinds)).collect();
+        let mut plan = Plan::of(&[&[Kind::Client, Kind::Ebgp], &joins[..]].concat());
+        plan.options = slow(seed, Duration::from_micros(20));
+        let mut world = World::new(plan);
+        let (feeder, restless) = (world.peers[0], world.peers[1]);
+        world.up(feeder);
+        world.up(restless);
+        let routes = 500 + u32::try_from(dice.below(4000)).unwrap();
+        fill(&mut world, feeder, 0..routes, 30, 0);
+        let v6: Vec<Prefix> = (0..100).map(|index| prefix(index, true)).collect();
+        let route = world.plain(feeder, true);
+        world.announce(feeder, &v6, &route);
+        world.rest();
+        for joins in world.peers.clone().split_off(2) {
+            // Others change meanwhile; what does not must all be there at the end.
+            fill(&mut world, restless, 10_000..10_200, 7, 0);
+            world.up(joins);
+            let gone: Vec<Prefix> = (10_000..10_100).map(|index| prefix(index, false)).collect();
+            world.withdraw(restless, &gone);
+            world.run_for(Duration::from_millis(dice.below(50)));
+        }
+        world.rest();
+        world.check();
+        for joined in &world.peers[2..] {
+            let peer = world.net.peer(*joined);
+            for is_v6 in [false, true] {
+                let held = peer.at_end_of_rib(is_v6).expect("End-of-RIB came");
+                let stable = world.oracle.table(*joined);
+                let stable = stable.iter().filter(|(prefix, route)| {
+                    matches!(prefix, Prefix::V6(_)) == is_v6
+                        && route.mark().map(|mark| mark.0)
+                            == Some(world.oracle.party(feeder).script.number())
+                });
+                let mut count = 0;
+                for (prefix, route) in stable {
+                    let there = held.get(prefix).map(Rc::as_ref);
+                    assert_eq!(there, Some(route), "at the end of the table");
+                    count += 1;
+                }
+                assert!(count >= 100);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_returns_while_its_old_routes_go_keeps_the_new_ones() {
+    seeds("a_peer_that_returns", &[], 4, |seed| {
+        let mut dice = Dice::new(seed);
+        let mut plan = Plan::of(&[Kind::Client, Kind::Ebgp, Kind::Client]);
+        // Its routes take many seconds to go, and it is back after one or two.
+        plan.options = slow(seed, Duration::from_millis(1));
+        plan.hold_time = 30;
+        let mut world = World::new(plan);
+        world.all_up();
+        let (leaves, stays) = (world.peers[0], world.peers[1]);
+        fill(&mut world, leaves, 0..12_000, 100, 0);
+        fill(&mut world, stays, 6000..7000, 100, 0);
+        world.rest();
+        if dice.one_in(2) {
+            world.cut(leaves);
+        } else {
+            world.hang_up(leaves);
+        }
+        world.run_for(Duration::from_millis(1));
+        world.up(leaves);
+        let rib = world.net.speaker(world.rr).rib();
+        assert!(rib.has_work(), "its old routes are still there");
+        for _ in 0..5 {
+            let first = u32::try_from(dice.below(12_000)).unwrap();
+            fill(&mut world, leaves, first..first + 800, 100, 0);
+            world.run_for(Duration::from_millis(dice.below(900)));
+        }
+        if dice.one_in(2) {
+            // And once more, before it has ended.
+            world.cut(leaves);
+            world.up(leaves);
+            fill(&mut world, leaves, 3000..3800, 100, 0);
+        }
+        world.rest();
+        world.check();
+        assert!(world.oracle.said(leaves).len() >= 800);
+        world.leave();
+    });
+}
+
+#[test]
+fn a_peer_that_never_reads_and_one_that_never_repeats_itself_fill_nothing() {
+    seeds("a_peer_that_never_reads", &[], 3, |seed| {
+        let mut plan = Plan::of(&[Kind::Client; 4]);
+        plan.options = slow(seed, Duration::from_micros(1));
+        plan.hold_time = 90;
+        let mut world = World::new(plan);
+        watch_bounds(&mut world);
+        world.all_up();
+        let (restless, deaf) = (world.peers[0], world.peers[1]);
+        world.net.stall(deaf);
+        for round in 0..30 {
+            let range = round * 700..(round + 1) * 700;
+            fill(&mut world, restless, range.clone(), 7, 2000);
+            world.run_for(Duration::from_millis(300));
+            let gone: Vec<Prefix> = range.map(|index| prefix(index, false)).collect();
+            world.withdraw(restless, &gone);
+            world.run_for(Duration::from_millis(300));
+        }
+        let stats = stats(&world);
+        assert!(stats.resets > 0, "the deaf one had to go: {stats:?}");
+        assert_eq!(stats.tombstones, 0, "and with it what waited for it");
+        let events = world.net.events(world.rr).len();
+        assert!(events < 100, "{events} lines");
+        world.net.resume(deaf);
+        world.rest();
+        world.check();
+        world.leave();
+    });
+}
