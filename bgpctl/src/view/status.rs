@@ -65,6 +65,8 @@ struct KernelView {
 struct MemoryView {
     resident_octets: u64,
     log_octets: u64,
+    route_octets: u64,
+    route_limit_octets: u64,
 }
 
 impl StatusView {
@@ -111,6 +113,8 @@ impl StatusView {
             memory: status.memory.map(|memory| MemoryView {
                 resident_octets: memory.resident_octets,
                 log_octets: memory.log_octets,
+                route_octets: memory.route_octets,
+                route_limit_octets: memory.route_limit_octets,
             }),
         }
     }
@@ -187,8 +191,10 @@ impl StatusView {
         if let Some(memory) = &self.memory {
             let mib = |octets: u64| octets.div_ceil(1 << 20);
             lines.push(format!(
-                "memory    {} MiB resident, {} MiB waiting for peers",
+                "memory    {} MiB resident, {} MiB of routes (at most {}), {} MiB waiting for peers",
                 mib(memory.resident_octets),
+                mib(memory.route_octets),
+                mib(memory.route_limit_octets),
                 mib(memory.log_octets)
             ));
         }

@@ -87,6 +87,8 @@ fn message(speaker: &Speaker, wall: &Wall) -> v1::Status {
         memory: Some(v1::MemoryTotals {
             resident_octets: 0,
             log_octets,
+            route_octets: speaker.rib().route_octets() as u64,
+            route_limit_octets: config.limits.routes as u64,
         }),
     }
 }
@@ -175,6 +177,10 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
             next,
         )
     }));
+    problems.extend(memory_problem(
+        speaker.rib().route_octets(),
+        speaker.config().limits.routes,
+    ));
     let mut peers: Vec<&Peer> = speaker.peers().collect();
     peers.sort_unstable_by_key(|peer| peer.config().address);
     problems.extend(peers.iter().filter_map(|peer| peer_problem(peer, wall)));
@@ -259,6 +265,21 @@ fn kernel_problems(speaker: &Speaker, problems: &mut Vec<v1::Problem>) {
     problems.push(problem(v1::Severity::Error, "the kernel", cause, next));
 }
 
+/// That routes take more memory than they may, and shutting peers down has not helped yet.
+fn memory_problem(octets: usize, limit: usize) -> Option<v1::Problem> {
+    if octets <= limit {
+        return None;
+    }
+    let mib = |octets: usize| octets.div_ceil(1 << 20);
+    let cause = format!(
+        "takes {} MiB of the {} MiB that limits.routes allows",
+        mib(octets),
+        mib(limit)
+    );
+    let next = "raise limits.routes and restart, or withdraw routes of bgpctl; peers that bring most are shut down by themselves";
+    Some(problem(v1::Severity::Warning, "the table", cause, next))
+}
+
 fn subject(peer: &Peer) -> String {
     format!("peer {}", peer.config())
 }
@@ -301,6 +322,16 @@ fn disabled(peer: &Peer) -> Option<v1::Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_beyond_its_limit_is_told_with_both_figures() {
+        assert!(memory_problem(5 << 20, 5 << 20).is_none());
+        let told = memory_problem((5 << 20) + 1, 5 << 20).unwrap();
+        assert_eq!(
+            told.cause,
+            "takes 6 MiB of the 5 MiB that limits.routes allows"
+        );
+    }
 
     #[test]
     fn a_setting_of_the_host_reads_as_a_sentence() {

@@ -75,6 +75,7 @@ pub(crate) struct RawProcess {
     pub(crate) format: Option<Text>,
     pub(crate) export_log: Option<Text>,
     pub(crate) tombstones: Option<Text>,
+    pub(crate) route_limit: Option<Text>,
 }
 
 impl RawConfig {
@@ -173,6 +174,7 @@ impl RawProcess {
         if let Some(mut section) = reader.sub(top, "limits") {
             process.export_log = reader.text(&mut section, "export-log");
             process.tombstones = reader.text(&mut section, "tombstones");
+            process.route_limit = reader.text(&mut section, "routes");
             reader.close(section);
         }
         process

@@ -66,7 +66,8 @@ fn an_as_number_is_enough() {
         config.limits,
         Limits {
             export_log: 16 << 20,
-            tombstones: 1_000_000
+            tombstones: 1_000_000,
+            routes: 4 << 30
         }
     );
     let reflector = load("as: 1.10\n", Role::Reflector);
@@ -195,7 +196,7 @@ fn every_key_is_read() {
          kernel: {enabled: true, protocol: 200, metric: 7, table: 100, blackhole-metric: 4000, on-stop: remove, resolve-via-default: true, ecmp: false}\n\
          peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false}\n\
          dynamic-peers:\n- {prefix: 10.9.0.0/16, as: external, limit: 3}\n- {prefix: 10.8.0.0/16, as: external}\n\
-         multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000}\n",
+         multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000, routes: 2MiB}\n",
     );
     assert_eq!(config.cluster_id, Some([10, 0, 0, 9].into()));
     let kernel = config.kernel.unwrap();
@@ -233,7 +234,8 @@ fn every_key_is_read() {
         config.limits,
         Limits {
             export_log: 1 << 20,
-            tombstones: 1000
+            tombstones: 1000,
+            routes: 2 << 20
         }
     );
     assert!(!config.multipath_relax);

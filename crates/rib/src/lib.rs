@@ -26,6 +26,7 @@ mod encode;
 mod export;
 mod group;
 mod index;
+mod judge;
 mod log;
 mod member;
 mod multi;

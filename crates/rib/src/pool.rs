@@ -239,6 +239,16 @@ impl<T> Pool<T> {
     fn bytes(&self) -> usize {
         self.index.bytes() + self.values.bytes()
     }
+
+    /// Octets of one value here, its place in the index included.
+    const fn record() -> usize {
+        size_of::<Option<Counted<T>>>() + 12
+    }
+
+    /// A part of `octets` for each of those who refer to the value.
+    fn share(&self, id: u32, octets: usize) -> u64 {
+        octets as u64 / u64::from(self.values.get(id).refs.max(1))
+    }
 }
 
 impl<T> Counted<T> {
@@ -247,6 +257,9 @@ impl<T> Counted<T> {
         self.refs = refs.expect("invariant: memory ends before references do");
     }
 }
+
+/// Octets that an allocator takes for itself, about.
+const ALLOCATION: usize = 16;
 
 /// An attribute set: its bytes and what was read from them.
 struct AttrSet {
@@ -338,6 +351,24 @@ impl AttrPool {
     pub fn bytes_used(&self) -> usize {
         self.sets.bytes() + self.octets
     }
+
+    /// Octets of the sets in use, room for others not counted.
+    #[must_use]
+    pub fn octets_in_use(&self) -> usize {
+        self.len() * Self::record() + self.octets
+    }
+
+    /// Octets of a set, in equal parts for all who refer to it: the part of one.
+    #[must_use]
+    pub fn share(&self, id: AttrId) -> u64 {
+        let octets = Self::record() + self.view(id).bytes().len();
+        self.sets.share(id.0, octets)
+    }
+
+    /// Octets of a set without its bytes.
+    const fn record() -> usize {
+        Pool::<AttrSet>::record() + ALLOCATION
+    }
 }
 
 /// All next hops that are in use, each once.
@@ -402,6 +433,18 @@ impl NextHopPool {
     #[must_use]
     pub fn bytes_used(&self) -> usize {
         self.hops.bytes()
+    }
+
+    /// Octets of the next hops in use, room for others not counted.
+    #[must_use]
+    pub fn octets_in_use(&self) -> usize {
+        self.len() * Pool::<NextHop>::record()
+    }
+
+    /// Octets of a next hop, in equal parts for all who refer to it: the part of one.
+    #[must_use]
+    pub fn share(&self, id: NextHopId) -> u64 {
+        self.hops.share(id.0, Pool::<NextHop>::record())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::decide::PathKey;
 use crate::encode::{Routes, Scratch};
 use crate::group::{Group, GroupCounters, WalkPlace};
 use crate::ids::{AttrId, PeerId, RejectReason};
+use crate::judge::Judgement;
 use crate::member::Member;
 use crate::multi::{self, Multi, Told};
 use crate::pool::{AttrPool, NextHopPool};
@@ -37,6 +38,8 @@ pub struct RibConfig {
     /// Withdrawn destinations that are kept for readers that have not seen the withdrawal. Beyond it groups pull though
     /// their members are slow, so that `log_limit` decides, and consumers that are behind are told of a gap.
     pub tombstone_limit: usize,
+    /// Octets of routes, see [`Rib::route_octets`]. Beyond it the peer that brought most is reset.
+    pub route_limit: usize,
     /// Paths of different neighbouring ASes may share traffic.
     pub multipath_relax: bool,
     /// Keep paths that were rejected, for the listing of what a peer sent.
@@ -53,18 +56,28 @@ pub enum ResetReason {
     LogLimit,
     /// It reads by itself because it is slow, and more withdrawals wait for it than may.
     TombstoneLimit,
+    /// All routes together take more memory than they may, and its own take most.
+    RouteLimit {
+        /// Octets of its routes.
+        octets: u64,
+    },
 }
 
 impl fmt::Display for ResetReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ResetReason::LogLimit => {
-                "it reads too slowly: what it has not read yet exceeds the limit of the export log"
-            }
-            ResetReason::TombstoneLimit => {
-                "it reads too slowly: more withdrawn routes wait for it than `limits.tombstones` allows"
-            }
-        })
+        match self {
+            ResetReason::LogLimit => f.write_str(
+                "it reads too slowly: what it has not read yet exceeds the limit of the export log",
+            ),
+            ResetReason::TombstoneLimit => f.write_str(
+                "it reads too slowly: more withdrawn routes wait for it than `limits.tombstones` allows",
+            ),
+            ResetReason::RouteLimit { octets } => write!(
+                f,
+                "the routes exceed `limits.routes`, and its own take most, {} MiB",
+                octets.div_ceil(1 << 20)
+            ),
+        }
     }
 }
 
@@ -97,7 +110,7 @@ pub struct Stats {
     pub totals: GroupCounters,
     /// Octets handed out to writers.
     pub delivered_bytes: u64,
-    /// Members that were reset because they read too slowly.
+    /// Peers that were reset because they read too slowly or brought too much.
     pub resets: u64,
 }
 
@@ -152,6 +165,7 @@ pub struct Rib {
     pub(crate) delivered_bytes: u64,
     pub(crate) reset_count: u64,
     pub(crate) steps: u64,
+    pub(crate) judgement: Judgement,
 }
 
 impl fmt::Debug for Rib {
@@ -194,6 +208,7 @@ impl Rib {
             delivered_bytes: 0,
             reset_count: 0,
             steps: 0,
+            judgement: Judgement::default(),
         }
     }
 

@@ -17,6 +17,11 @@ use crate::arena::{Arena, Beside, Record};
 use crate::ids::{AttrId, NextHopId, RejectReason};
 use crate::index::{Index, NEAR};
 
+/// Octets of a destination and of its place in the index, which is not always full.
+pub(crate) const DEST: usize = size_of::<Dest>() + 12;
+/// Octets of a path.
+pub(crate) const PATH: usize = size_of::<Kept>();
+
 /// No path, no slot.
 pub(crate) const NIL: u32 = u32::MAX;
 
@@ -270,6 +275,19 @@ impl Table {
             + self.v6.bytes()
             + self.paths.bytes()
             + self.ids.bytes()
+    }
+
+    /// Octets of everything in use but destinations themselves.
+    pub(crate) fn octets_beside_dests(&self) -> usize {
+        self.v6.len() * size_of::<Address>() + self.paths.len() * PATH
+    }
+
+    /// Octets of a destination that stand beside it.
+    pub(crate) fn octets_beside(&self, slot: u32) -> usize {
+        match self.family(slot) {
+            Family::Ipv4Unicast => 0,
+            Family::Ipv6Unicast => size_of::<Address>(),
+        }
     }
 
     /// True if the slot holds a destination.

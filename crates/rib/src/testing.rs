@@ -70,6 +70,7 @@ pub(crate) fn config() -> RibConfig {
         local_as: LOCAL_AS,
         log_limit: 1 << 20,
         tombstone_limit: 100_000,
+        route_limit: usize::MAX,
         multipath_relax: true,
         keep_rejected: true,
         seed: 7,

@@ -33,6 +33,7 @@ impl Rib {
         let all = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
         let mut budget = all;
         self.drain_sources(&mut budget);
+        self.judge(&mut budget);
         self.drain_told(&mut budget);
         for index in 0..self.groups.len() {
             if budget == 0 {
@@ -52,6 +53,7 @@ impl Rib {
         let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
         self.sources.any_draining()
             || !self.leaving.is_empty()
+            || self.is_judging()
             || self.groups.iter().flatten().any(has_walk)
     }
 

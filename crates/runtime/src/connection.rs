@@ -65,8 +65,10 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             core.wake();
         }
         let writes = !deaf && !pending.is_empty();
+        // What is not read waits at its sender. The next step of the pump may have made room.
+        let full = core.speaker.borrow().is_full();
         let outcome = tokio::select! {
-            ready = stream.readable() => ready.and_then(|()| read(&core, conn, &stream)),
+            ready = stream.readable(), if !full => ready.and_then(|()| read(&core, conn, &stream)),
             ready = stream.writable(), if writes => {
                 match ready.and_then(|()| pending.write(&stream)) {
                     Ok(sending) => tell(&core, conn, &mut pending, sending),
@@ -75,6 +77,7 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
                 Ok(())
             }
             () = handle.notify.notified() => Ok(()),
+            () = core.stepped.notified(), if full => Ok(()),
         };
         if let Err(error) = outcome {
             break Some(error);

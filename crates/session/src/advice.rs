@@ -52,6 +52,8 @@ pub enum Advice {
     Silent,
     /// The peer lives, and reads nothing.
     ReadsNothing,
+    /// What the peer brought takes more memory than there is for it.
+    TooMuch,
 }
 
 impl Advice {
@@ -66,6 +68,7 @@ impl Advice {
             Advice::NotListening | Advice::Unreachable => Some("address"),
             Advice::LocalAddress => Some("local-address"),
             Advice::PrefixLimitThere => Some("export"),
+            Advice::TooMuch => Some("limits.routes"),
             Advice::UnknownThere | Advice::ShutThere | Advice::Silent | Advice::ReadsNothing => {
                 None
             }
@@ -107,6 +110,7 @@ impl fmt::Display for Advice {
             Advice::Silent => {
                 f.write_str("the path to it, or its process, is dead, or packets are dropped")
             }
+            Advice::TooMuch => f.write_str("it announces more than the memory for routes holds"),
             Advice::ReadsNothing => f.write_str("it sends and does not read: its process hangs"),
         }
     }
@@ -127,6 +131,7 @@ impl LastError {
             }
             DownReason::HoldTimerExpired => Some(Advice::Silent),
             DownReason::SendHoldTimerExpired => Some(Advice::ReadsNothing),
+            DownReason::Shed(_) => Some(Advice::TooMuch),
             DownReason::NotificationSent(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)

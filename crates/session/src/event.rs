@@ -28,6 +28,11 @@ pub enum Input<'a> {
         /// A Cease that says why.
         notification: Notification,
     },
+    /// End the session, because it takes more than there is, and let nobody in for the longest idle hold time.
+    Shed {
+        /// A Cease that says why.
+        notification: Notification,
+    },
     /// The connection that [`Output::Connect`] asked for is there.
     Connected {
         /// Our end.

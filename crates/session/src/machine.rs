@@ -30,6 +30,7 @@ impl Session {
             Input::Enable => self.enable(now),
             Input::Disable { notification } => self.disable(now, &notification),
             Input::Reset { notification } => self.reset(now, notification),
+            Input::Shed { notification } => self.shed(now, notification),
             Input::Connected { local, remote } => self.connected(now, local, remote),
             Input::ConnectFailed(kind) => self.connect_failed(now, kind),
             Input::Accepted { local, remote } => self.accepted(now, local, remote),
@@ -94,6 +95,19 @@ impl Session {
             }
             Phase::Established(_) => self.go_down(now, DownReason::NotificationSent(notification)),
         }
+    }
+
+    /// What the session takes would be taken again at once: it waits as long as after many failures, and so does the peer.
+    fn shed(&mut self, now: Instant, notification: Notification) {
+        let Phase::Established(_) = self.phase else {
+            return;
+        };
+        self.go_down(now, DownReason::Shed(notification));
+        let until = now + self.jitter.within(self.settings.idle_hold_max);
+        self.phase = Phase::Idle(Idle::Hold {
+            listen_at: until,
+            until,
+        });
     }
 
     // What each phase takes in its own way.

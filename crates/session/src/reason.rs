@@ -43,6 +43,8 @@ pub enum DownReason {
     NotificationReceived(Notification),
     /// We sent this: a reset by the operator or by the speaker.
     NotificationSent(Notification),
+    /// We sent this: what the peer brought takes more than there is.
+    Shed(Notification),
     /// The peer sent something wrong; we sent the NOTIFICATION of the fault.
     Fault(Fault),
     /// We could not connect.
@@ -68,6 +70,7 @@ impl DownReason {
             DownReason::NotificationReceived(_) => Direction::Received,
             DownReason::HoldTimerExpired
             | DownReason::NotificationSent(_)
+            | DownReason::Shed(_)
             | DownReason::Fault(_)
             | DownReason::Disabled
             | DownReason::Deleted => Direction::Sent,
@@ -84,7 +87,8 @@ impl DownReason {
     pub fn notification(&self) -> Option<Notification> {
         match self {
             DownReason::NotificationReceived(notification)
-            | DownReason::NotificationSent(notification) => Some(notification.clone()),
+            | DownReason::NotificationSent(notification)
+            | DownReason::Shed(notification) => Some(notification.clone()),
             DownReason::Fault(fault) => Some(fault.notification()),
             DownReason::HoldTimerExpired => {
                 Some(Notification::new(wire::ErrorCode::HoldTimerExpired, 0))
@@ -121,7 +125,9 @@ impl fmt::Display for DownReason {
                 f.write_str("send hold timer expired: the peer read nothing of what we sent")
             }
             DownReason::NotificationReceived(notification) => write!(f, "received {notification}"),
-            DownReason::NotificationSent(notification) => write!(f, "sent {notification}"),
+            DownReason::NotificationSent(notification) | DownReason::Shed(notification) => {
+                write!(f, "sent {notification}")
+            }
             DownReason::Fault(fault) => write!(f, "the peer's {fault}"),
             DownReason::ConnectFailed(kind) => write!(f, "cannot connect: {kind}"),
             DownReason::TcpClosed => f.write_str("the peer closed the connection"),

@@ -110,6 +110,13 @@ impl Session {
         }
     }
 
+    /// True while it is kept down because what its peer brought took more than there is.
+    pub fn is_shed(&self) -> bool {
+        let last = self.last_error.as_ref().map(|error| &error.reason);
+        matches!(self.phase, Phase::Idle(Idle::Hold { .. }))
+            && matches!(last, Some(DownReason::Shed(_)))
+    }
+
     /// True while a connection is open or being opened. A dynamic peer without one can be dropped.
     pub fn has_connection(&self) -> bool {
         match &self.phase {
@@ -220,7 +227,8 @@ impl Session {
         match reason {
             DownReason::Fault(_)
             | DownReason::HoldTimerExpired
-            | DownReason::NotificationSent(_) => {
+            | DownReason::NotificationSent(_)
+            | DownReason::Shed(_) => {
                 if let Some(notification) = reason.notification() {
                     self.send_last(side, &notification);
                 }

@@ -120,6 +120,7 @@ impl Speaker {
             local_as: identity.local_as,
             log_limit: config.limits.export_log,
             tombstone_limit: config.limits.tombstones,
+            route_limit: config.limits.routes,
             multipath_relax: config.multipath_relax,
             keep_rejected: config.role == config::Role::Node,
             seed,
@@ -174,6 +175,8 @@ impl Speaker {
         more |= self.rib.flush(now);
         more |= self.run_kernel(now);
         self.reset_fallen(now);
+        // Whoever was reset leaves paths to be taken out.
+        more |= self.rib.has_work();
         while let Some(id) = self.rib.poll_ready() {
             if let Some(link) = self.peers.get(id).and_then(Peer::link) {
                 self.effects.push_back(Effect::Writable(link.conn));
@@ -227,6 +230,12 @@ impl Speaker {
                 self.arm(id);
             }
         }
+    }
+
+    /// True while routes take more memory than `limits.routes` and somebody has to go first. Nothing should be read from
+    /// any connection until then; each [`Speaker::run`] may end it.
+    pub fn is_full(&self) -> bool {
+        self.rib.is_full()
     }
 
     /// Passes what the kernel plan wants done to the port.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use policy::{Export, Import};
-use rib::PeerId;
+use rib::{PeerId, ResetReason};
 use session::{Input, RemoteAs, Session, Settings};
 use wire::{CeaseSubcode, Notification};
 
@@ -371,12 +371,19 @@ impl Speaker {
         }
     }
 
-    /// Resets members that could not keep up with the log.
+    /// Resets members that could not keep up with the log, and peers that brought too much. The latter are kept out for a
+    /// while.
     pub(crate) fn reset_fallen(&mut self, now: Instant) {
         while let Some((id, reason)) = self.rib.poll_reset() {
             let notification =
                 Notification::cease(CeaseSubcode::OutOfResources, &reason.to_string());
-            self.tell(now, id, Input::Reset { notification });
+            let input = match reason {
+                ResetReason::LogLimit | ResetReason::TombstoneLimit => {
+                    Input::Reset { notification }
+                }
+                ResetReason::RouteLimit { .. } => Input::Shed { notification },
+            };
+            self.tell(now, id, input);
         }
     }
 

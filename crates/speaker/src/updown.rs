@@ -312,8 +312,9 @@ impl Speaker {
         let PeerSource::Dynamic { .. } = peer.source else {
             return;
         };
-        // One that an operator holds down is kept: as a new peer it would be let in again.
-        let held = peer.disabled.is_some();
+        // One that is held down, by an operator or because it brought too much, is kept: as a new peer it would be let in
+        // again.
+        let held = peer.disabled.is_some() || peer.session.is_shed();
         if peer.adopted && !held && peer.incoming.is_none() && peer.link.is_none() {
             self.drop_peer(id);
         }

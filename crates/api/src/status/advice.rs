@@ -45,6 +45,9 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::PrefixLimitThere => {
             format!("raise the limit of prefixes on {address}, or send fewer: export at {ours}")
         }
+        Advice::TooMuch => format!(
+            "have {address} announce less, or raise limits.routes and restart; it is let in again by itself"
+        ),
         Advice::ReadsNothing => {
             format!("look at the BGP daemon on {address}, and at the load there")
         }

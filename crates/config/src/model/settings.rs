@@ -114,4 +114,6 @@ pub struct Limits {
     pub export_log: usize,
     /// Withdrawn destinations that are remembered until every consumer has passed them.
     pub tombstones: usize,
+    /// Routes of all peers, their attributes included, in octets.
+    pub routes: usize,
 }

@@ -12,9 +12,11 @@ use crate::raw::{RawKernel, RawListen, RawProcess};
 
 /// Longest path of a Unix socket, in octets, without its closing zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
-/// One segment of an export log is 64 KiB; fewer than a few of them help nobody.
-const MIN_EXPORT_LOG: usize = 1024 * 1024;
+/// One segment of an export log is 64 KiB; fewer than a few of them help nobody. Nor does a smaller table.
+const MIN_SIZE: usize = 1024 * 1024;
 const DEFAULT_EXPORT_LOG: usize = 16 * 1024 * 1024;
+/// Ten full tables and more: this is for the one who announces without end.
+const DEFAULT_ROUTES: usize = 4 << 30;
 const DEFAULT_TOMBSTONES: u32 = 1_000_000;
 
 const LEVELS: &[(&str, LogLevel)] = &[
@@ -239,17 +241,19 @@ pub(super) fn log(faults: &mut Faults, raw: &RawProcess) -> Log {
 }
 
 pub(super) fn limits(faults: &mut Faults, raw: &RawProcess) -> Limits {
-    let export_log = Slot::read(
-        faults,
-        raw.export_log.as_ref(),
-        |text| match values::size(text)? {
-            size if size < MIN_EXPORT_LOG => Err(Problem::new(
-                format!("{text} is too small for an export log"),
-                "write at least 1MiB",
-            )),
-            size => Ok(size),
-        },
-    );
+    let at_least = |text: &str, what: &str| match values::size(text)? {
+        size if size < MIN_SIZE => Err(Problem::new(
+            format!("{text} is too small for {what}"),
+            "write at least 1MiB",
+        )),
+        size => Ok(size),
+    };
+    let export_log = Slot::read(faults, raw.export_log.as_ref(), |text| {
+        at_least(text, "an export log")
+    });
+    let routes = Slot::read(faults, raw.route_limit.as_ref(), |text| {
+        at_least(text, "a table")
+    });
     let tombstones = Slot::read(faults, raw.tombstones.as_ref(), |text| {
         values::number(text, 1_000..=1_000_000_000)
     });
@@ -257,6 +261,7 @@ pub(super) fn limits(faults: &mut Faults, raw: &RawProcess) -> Limits {
     Limits {
         export_log: export_log.value_or(DEFAULT_EXPORT_LOG),
         tombstones: usize::try_from(tombstones).unwrap_or(usize::MAX),
+        routes: routes.value_or(DEFAULT_ROUTES),
     }
 }
 

@@ -517,7 +517,7 @@ fn kernel() {
 #[test]
 fn the_process() {
     node(
-        "listen: of\nrouter-id: 0.0.0.0\ncluster-id: 7\nname: \"\"\napi: {socket: run/x}\nlog: {level: verbose, format: jsn}\nlimits: {export-log: 5, tombstones: 1}\nmultipath: {relax: maybe}\n",
+        "listen: of\nrouter-id: 0.0.0.0\ncluster-id: 7\nname: \"\"\napi: {socket: run/x}\nlog: {level: verbose, format: jsn}\nlimits: {export-log: 5, tombstones: 1, routes: 5}\nmultipath: {relax: maybe}\n",
         &[
             "x.yaml:2:9: \"of\" is not a value for \"listen\"; write off, or {addresses: [...], port: 179}",
             "x.yaml:3:12: 0.0.0.0 is not allowed here (RFC 6286); write another address",
@@ -528,6 +528,7 @@ fn the_process() {
             "x.yaml:7:31: \"jsn\" is not a value for this key; did you mean \"json\"?",
             "x.yaml:8:22: 5 is too small for an export log; write at least 1MiB",
             "x.yaml:8:37: \"1\" is not a number from 1000 to 1000000000",
+            "x.yaml:8:48: 5 is too small for a table; write at least 1MiB",
             "x.yaml:9:20: \"maybe\" is neither true nor false; write true or false",
         ],
     );

@@ -305,6 +305,7 @@ impl Session {
             DownReason::HoldTimerExpired
             | DownReason::SendHoldTimerExpired
             | DownReason::NotificationSent(_)
+            | DownReason::Shed(_)
             | DownReason::Fault(_)
             | DownReason::ConnectFailed(_)
             | DownReason::LinkDown

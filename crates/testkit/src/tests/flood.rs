@@ -227,3 +227,86 @@ fn a_repeated_end_of_rib_is_told_once() {
     let told = |event: &&Event| matches!(event, Event::EndOfRib { .. });
     assert_eq!(net.events(rr).iter().filter(told).count(), 1);
 }
+
+/// A route with about 4 KiB of attributes that no other has.
+fn announce_bulk(net: &mut Net, id: NodeId, index: u32) {
+    let prefix: Prefix = format!("100.{}.{}.0/24", 64 + index / 256, index % 256)
+        .parse()
+        .unwrap();
+    let communities: Vec<wire::Community> = (0..950)
+        .map(|n| wire::Community(index * 1000 + n))
+        .collect();
+    let mut attrs = wire::AttrBuilder::new();
+    attrs
+        .set_origin(wire::Origin::Igp)
+        .set_as_path(&[])
+        .set_communities(&communities);
+    let route = ApiRoute {
+        owner: "test".into(),
+        next_hop: None,
+        attrs: attrs.finish(),
+    };
+    net.ask(id, |speaker, _| speaker.announce(prefix, route))
+        .unwrap();
+}
+
+#[test]
+fn who_brings_more_than_there_is_room_for_is_shut_out_for_a_while_and_nobody_else() {
+    for (dynamic, peers) in [
+        (
+            true,
+            "dynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true}\n",
+        ),
+        (
+            false,
+            "peers:\n  - {address: 10.0.0.1, as: internal, route-reflector-client: true}\n  - {address: 10.0.0.2, as: internal, route-reflector-client: true}\n  - {address: 10.0.0.3, as: internal, route-reflector-client: true}\n",
+        ),
+    ] {
+        let text = format!("as: 64512\nlimits: {{routes: 1MiB}}\n{peers}");
+        let mut net = Net::new(65_536);
+        let rr = net.add(config(Role::Reflector, &text), &addresses(250));
+        let honest = [
+            node(&mut net, 1, TO_REFLECTOR),
+            node(&mut net, 2, TO_REFLECTOR),
+        ];
+        let hostile = node(&mut net, 3, TO_REFLECTOR);
+        assert!(net.run_until(MINUTE, |net| whole(net, &honest) && up(net, rr) == 3));
+        let sessions =
+            |net: &Net| [1, 2].map(|host| since(net, rr, IpAddr::from([10, 0, 0, host])));
+        let before = sessions(&net);
+        for index in 0..600 {
+            announce_bulk(&mut net, hostile, index);
+        }
+        let is_shed = |net: &Net| matches!(down_reasons(net, rr)[..], [DownReason::Shed(_)]);
+        assert!(
+            net.run_until(Duration::from_secs(5), is_shed),
+            "dynamic {dynamic}"
+        );
+        // It is kept out for 45 s to 60 s, whatever it tries.
+        net.run_for(Duration::from_secs(44));
+        assert_eq!(up(&net, rr), 2);
+        assert!(net.speaker(rr).rib().route_octets() < 1 << 20);
+        assert!(
+            net.run_until(MINUTE, |net| down_reasons(net, rr).len() == 2),
+            "it tries again"
+        );
+        net.run_for(MINUTE * 10);
+        let lines = net.events(rr).len();
+        assert!(lines < 60, "{lines} lines");
+        assert_eq!(
+            sessions(&net),
+            before,
+            "dynamic {dynamic}: the others never noticed"
+        );
+        assert!(whole(&net, &honest));
+        // It comes to reason, and is one of them again.
+        for index in 0..600 {
+            let prefix: Prefix = format!("100.{}.{}.0/24", 64 + index / 256, index % 256)
+                .parse()
+                .unwrap();
+            net.ask(hostile, |speaker, _| speaker.withdraw(prefix, "test"))
+                .unwrap();
+        }
+        assert!(net.run_until(MINUTE * 2, |net| has(net, honest[0], block(3))));
+    }
+}
