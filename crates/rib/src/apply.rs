@@ -112,11 +112,8 @@ impl Rib {
         target: Target,
     ) {
         self.steps += 1;
-        let before = self.before(dest);
         self.next_hops.retain(next_hop);
         self.attrs.retain(attrs);
-        let pruned = self.prune(dest) > 0;
-        let replaced = self.remove(dest, source, target.path_id);
         let path = Path {
             next: NIL,
             source,
@@ -125,19 +122,28 @@ impl Rib {
             path_id: target.path_id,
             refusal: target.refusal,
         };
-        let added = self.table.add_path(dest, path);
+        let is_accepted = path.refusal.is_none();
         let family = self.table.family(dest);
-        self.sources
-            .count_in(source, family, target.refusal.is_none());
-        if let (Some(multi), None) = (&mut self.multi, target.refusal) {
-            multi.path_came(added, replaced.unwrap_or(0));
-        }
-        if before.best.is_some() && !pruned && replaced.is_none() {
-            let others = self.challenge(dest, added) || before.has_others;
-            self.tell(dest, before, others);
-        } else {
+        self.sources.count_in(source, family, is_accepted);
+        let replaces = self.sources.any_draining()
+            || self.table.find_path(dest, source, path.path_id).is_some();
+        let best = self.table.best(dest).map(|(best, _)| best);
+        if replaces || best.is_none() && self.table.first(dest) != NIL {
+            let before = self.before(dest);
+            self.prune(dest);
+            let replaced = self.remove(dest, source, path.path_id);
+            self.add(dest, path, replaced.unwrap_or(0));
             self.settle(dest, before);
+            return;
         }
+        let has_others = self.has_others(dest);
+        let added = self.add(dest, path, 0);
+        let is_new_best = is_accepted && best.is_none_or(|best| self.challenge(dest, best, added));
+        self.tell(
+            dest,
+            is_new_best,
+            is_accepted && best.is_some() || has_others,
+        );
     }
 
     /// A source takes a route back. Nothing happens if there is none.
@@ -161,14 +167,26 @@ impl Rib {
     /// What a destination is before a change.
     pub(crate) fn before(&self, dest: u32) -> Before {
         let best = self.table.best(dest).map(|(_, path)| signature(path));
-        let mut eligible = self
-            .table
-            .paths(dest)
-            .filter(|(_, path)| path.refusal.is_none());
         Before {
             best,
-            has_others: self.sets.is_some() && eligible.nth(1).is_some(),
+            has_others: self.has_others(dest),
         }
+    }
+
+    /// Whether other paths could share traffic with the best one. Not looked for while nobody asks.
+    fn has_others(&self, dest: u32) -> bool {
+        let paths = self.table.paths(dest);
+        let mut eligible = paths.filter(|(_, path)| path.refusal.is_none());
+        self.sets.is_some() && eligible.nth(1).is_some()
+    }
+
+    /// Puts a path behind the best one. `told`: the path identifier that its predecessor was sent with; 0: none.
+    fn add(&mut self, dest: u32, path: Path, told: u32) -> u32 {
+        let added = self.table.add_path(dest, path);
+        if let (Some(multi), None) = (&mut self.multi, path.refusal) {
+            multi.path_came(added, told);
+        }
+        added
     }
 
     /// Takes out one path of a source. Gives the path identifier that it was sent with, 0 for none, if it was there.
@@ -213,39 +231,36 @@ impl Rib {
 
     /// Decides what is best after a change, and tells who has to know.
     pub(crate) fn settle(&mut self, dest: u32, before: Before) {
-        let others = self.choose(dest);
-        self.tell(dest, before, others);
+        let others = self.choose(dest) || before.has_others;
+        let best = self.table.best(dest).map(|(_, path)| signature(path));
+        self.tell(dest, best != before.best, others);
     }
 
-    /// Tells who has to know that something changed, and forgets a destination that is gone.
-    fn tell(&mut self, dest: u32, before: Before, others: bool) {
-        let best = self.table.best(dest).map(|(_, path)| signature(path));
-        let is_new_best = best != before.best;
+    /// Tells who has to know that something changed, and forgets a destination that is gone. `others`: there are or were
+    /// paths that could share traffic with the best one.
+    fn tell(&mut self, dest: u32, is_new_best: bool, others: bool) {
+        let is_live = self.table.is_live(dest);
         if is_new_best {
-            self.best.touch(dest, best.is_some());
+            self.best.touch(dest, is_live);
         }
         if let Some(sets) = &mut self.sets
-            && (is_new_best || others || before.has_others)
+            && (is_new_best || others)
         {
-            sets.touch(dest, best.is_some());
+            sets.touch(dest, is_live);
         }
         if let Some(multi) = &mut self.multi {
-            multi.settle(dest, best.is_some());
+            multi.settle(dest, is_live);
         }
-        if best.is_none() {
+        if !is_live {
             self.forget(dest);
         }
     }
 
-    /// Puts the best path first when one was added to others, of which the best stands first. Mostly that takes one
-    /// comparison. True if the path may be used.
-    fn challenge(&mut self, dest: u32, added: u32) -> bool {
-        let (best, new) = (self.table.first(dest), self.table.path(added));
-        if new.refusal.is_some() {
-            return false;
-        }
+    /// Puts the best path first when one that may be used was added to others, of which `best` was the best and stands
+    /// first. Mostly that takes one comparison. True if another is the best now.
+    fn challenge(&mut self, dest: u32, best: u32, added: u32) -> bool {
         let routes = self.routes();
-        let new = routes.path_key(new);
+        let new = routes.path_key(self.table.path(added));
         match decide::challenge(&new, &routes.path_key(self.table.path(best))) {
             Challenge::Keeps => {}
             Challenge::Takes => self.table.set_first(dest, added),
@@ -253,11 +268,14 @@ impl Rib {
                 self.choose(dest);
             }
         }
-        true
+        self.table.first(dest) != best
     }
 
     /// Puts the best path first. True if there are other paths that may be used.
     fn choose(&mut self, dest: u32) -> bool {
+        if self.table.is_alone(dest) {
+            return false;
+        }
         self.keys.clear();
         self.candidates.clear();
         for (index, path) in self.table.paths(dest) {

@@ -92,17 +92,11 @@ pub(crate) fn pull(
 ) -> usize {
     let start_version = group.cursor.version();
     let families = group.settings.families;
-    let mut taken = 0;
-    while taken < budget {
-        let Some(change) = versions.next(&mut group.cursor) else {
-            break;
-        };
-        taken += 1;
-        if !families.contains(routes.table.family(change.dest)) {
-            continue;
+    let taken = versions.pull(&mut group.cursor, budget, |dest| {
+        if families.contains(routes.table.family(dest)) {
+            scratch.take(routes, dest);
         }
-        scratch.take(routes, change.dest);
-    }
+    });
     log(group, routes, scratch, start_version);
     // What a member that came back does not know was pulled before the head, or has just been (engine rule 11).
     group.is_unsure &= versions.is_pending(&group.cursor);

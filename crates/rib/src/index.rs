@@ -2,7 +2,7 @@
 //!
 //! It is made of cache lines of eight entries, a slot and the hash of its value each, so that a look-up reads one line
 //! of the index, mostly, and no value but the one it is after. A full line overflows into the next one. Lines are in
-//! the order of their hashes: growing copies them one behind the other and reads no values, and growing by a quarter is
+//! the order of their hashes: growing copies them one behind the other and reads no values, and growing by half is
 //! cheap enough to leave little room unused.
 //!
 //! The index is cut into parts that grow one by one, so that no insertion waits for a copy of everything, and memory
@@ -121,7 +121,7 @@ impl Index {
         // Three quarters full at most.
         if (part.len + 1) * 4 > part.lines.len() * WIDTH * 3 {
             let before = part.lines.len();
-            part.resize(before + before / 4 + 1);
+            part.resize(before + before / 2 + 1);
             self.lines = self.lines - before + part.lines.len();
         }
         part.insert(hash, slot);
@@ -187,8 +187,8 @@ impl Part {
         }
     }
 
-    /// Adds an entry. There must be a line with room.
-    fn insert(&mut self, hash: u32, slot: u32) {
+    /// Adds an entry and gives its line. There must be a line with room.
+    fn insert(&mut self, hash: u32, slot: u32) -> usize {
         let mut at = self.home(hash);
         while self.lines[at].is_full() {
             at = self.next(at);
@@ -198,6 +198,7 @@ impl Part {
         line.hashes[free] = hash;
         line.slots[free] = slot;
         self.len += 1;
+        at
     }
 
     /// Takes an entry out, and has entries that overflowed follow, so that a look-up can still stop at a line with room.
@@ -228,12 +229,29 @@ impl Part {
         }
     }
 
+    /// Takes so many lines. Entries come in the order of their hashes, mostly, so that most of them go behind the one
+    /// before.
     fn resize(&mut self, lines: usize) {
         let old = std::mem::replace(&mut self.lines, vec![Line::EMPTY; lines]);
         self.len = 0;
-        for line in old {
-            for at in 0..line.len() {
-                self.insert(line.hashes[at], line.slots[at]);
+        let (mut last, mut free) = (usize::MAX, 0);
+        for line in &old {
+            for at in 0..WIDTH {
+                let (hash, slot) = (line.hashes[at], line.slots[at]);
+                if slot == NIL {
+                    break;
+                }
+                let home = self.home(hash);
+                if home == last && free < WIDTH {
+                    let to = &mut self.lines[home];
+                    to.hashes[free] = hash;
+                    to.slots[free] = slot;
+                    self.len += 1;
+                    free += 1;
+                } else {
+                    last = self.insert(hash, slot);
+                    free = self.lines[last].len();
+                }
             }
         }
     }

@@ -202,23 +202,24 @@ impl Table {
     /// Looking a destination up is mostly waiting for memory: what is needed of all of them is asked for before the
     /// first is looked at, so that it is waited for once.
     pub(crate) fn find_or_insert_all(&mut self, prefixes: &[Prefix], slots: &mut [u32]) {
+        debug_assert!(prefixes.len() <= AT_ONCE && prefixes.len() <= slots.len());
+        let mut keys = [(0, 0, Family::Ipv4Unicast); AT_ONCE];
+        let mut hashes = [0; AT_ONCE];
         let mut near = 0;
-        let hashes = &mut [0; AT_ONCE];
-        let wanted = hashes.iter_mut().zip(prefixes);
-        for (hash, prefix) in wanted {
-            *hash = Self::hash(&self.hasher, Self::split(prefix));
-            near ^= self.index.touch(*hash);
+        for (at, prefix) in prefixes.iter().enumerate() {
+            keys[at] = Self::split(prefix);
+            hashes[at] = Self::hash(&self.hasher, keys[at]);
+            near ^= self.index.touch(hashes[at]);
         }
         black_box(near);
-        for (hash, slot) in hashes.iter().zip(&mut *slots).take(prefixes.len()) {
-            *slot = self.index.guess(*hash).unwrap_or(NIL);
+        for (slot, hash) in slots.iter_mut().zip(hashes).take(prefixes.len()) {
+            *slot = self.index.guess(hash).unwrap_or(NIL);
             near ^= self.dests.touch(*slot).map_or(0, |dest| dest.paths);
         }
         black_box(near);
-        let places = hashes.iter().zip(slots).zip(prefixes);
-        for ((hash, slot), prefix) in places {
-            if *slot == NIL || Self::bits(&self.dests, &self.v6, *slot) != Self::split(prefix) {
-                *slot = self.insert(*hash, prefix);
+        for (at, slot) in slots.iter_mut().enumerate().take(prefixes.len()) {
+            if *slot == NIL || Self::bits(&self.dests, &self.v6, *slot) != keys[at] {
+                *slot = self.insert(hashes[at], keys[at]);
             }
             near ^= self
                 .paths
@@ -236,8 +237,7 @@ impl Table {
         slots[0]
     }
 
-    fn insert(&mut self, hash: u32, prefix: &Prefix) -> u32 {
-        let wanted = Self::split(prefix);
+    fn insert(&mut self, hash: u32, wanted: (u128, u8, Family)) -> u32 {
         let (bits, len, family) = wanted;
         let same = |slot| Self::bits(&self.dests, &self.v6, slot) == wanted;
         if let Some(slot) = self.index.find(hash, same) {
@@ -318,6 +318,12 @@ impl Table {
         self.dests.get(slot).paths
     }
 
+    /// True if the destination has at most one path.
+    pub(crate) fn is_alone(&self, slot: u32) -> bool {
+        let first = self.first(slot);
+        first == NIL || self.paths.get(first).next == NIL
+    }
+
     /// A path by its index.
     pub(crate) fn path(&self, path: u32) -> Path {
         let kept = self.paths.get(path);
@@ -337,6 +343,12 @@ impl Table {
             table: self,
             next: self.first(slot),
         }
+    }
+
+    /// True if there is a best path.
+    pub(crate) fn is_live(&self, slot: u32) -> bool {
+        let first = self.first(slot);
+        first != NIL && self.paths.get(first).refusal.is_none()
     }
 
     /// The best path, if there is one.
@@ -379,7 +391,9 @@ impl Table {
             source,
             refusal: path.refusal,
         });
-        self.ids.set(index, path.path_id);
+        if path.path_id != 0 {
+            self.ids.set(index, path.path_id);
+        }
         if first == NIL {
             self.dests.get_mut(slot).paths = index;
         } else {

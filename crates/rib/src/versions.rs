@@ -215,17 +215,24 @@ impl VersionList {
             self.tombstones -= usize::from(old & TOMB != 0);
         }
         self.latest += 1;
-        let version = self.latest | if live { 0 } else { TOMB };
-        self.links.set(
-            dest,
-            Link {
-                version,
-                ..UNLINKED
-            },
-        );
         self.tombstones += usize::from(!live);
-        let tail = self.ends(!live).tail;
-        self.insert_after(dest, tail, !live);
+        let ends = self.ends(!live);
+        let prev = std::mem::replace(&mut ends.tail, dest);
+        if prev == NIL {
+            ends.head = dest;
+        } else {
+            self.link(prev).next = dest;
+        }
+        let link = Link {
+            version: self.latest | if live { 0 } else { TOMB },
+            prev,
+            next: NIL,
+        };
+        if old == 0 {
+            self.links.set(dest, link);
+        } else {
+            *self.links.get_mut(dest) = link;
+        }
     }
 
     /// Takes the oldest tombstone out if its version is at most `floor`.
@@ -359,6 +366,47 @@ impl VersionList {
         Some(Change { dest, version })
     }
 
+    /// Gives up to `most` changes in version order and places the cursor behind them: what so many calls of
+    /// [`VersionList::next`] would do. Gives how many there were.
+    pub(crate) fn pull(
+        &mut self,
+        cursor: &mut Cursor,
+        most: usize,
+        mut take: impl FnMut(u32),
+    ) -> usize {
+        let mut taken = 0;
+        // While no tombstone waits, the list of live destinations is all there is: no need to move the marker each time.
+        if self.behind(cursor.tomb).is_none() {
+            let mut last = NIL;
+            let mut slot = self.link(cursor.live).next;
+            while taken < most && slot != NIL {
+                let Link { version, next, .. } = *self.link(slot);
+                if slot & MARK == 0 {
+                    take(slot);
+                    taken += 1;
+                    cursor.version = version;
+                    last = slot;
+                }
+                slot = next;
+            }
+            if last != NIL {
+                self.unlink(cursor.live, false);
+                self.insert_after(cursor.live, last, false);
+            }
+            if slot == NIL {
+                cursor.version = self.latest;
+            }
+            return taken;
+        }
+        while taken < most
+            && let Some(change) = self.next(cursor)
+        {
+            take(change.dest);
+            taken += 1;
+        }
+        taken
+    }
+
     /// As [`VersionList::next`], but no further than version `until`, and in at most `steps` steps, which it takes off.
     ///
     /// `None` with steps left: everything up to `until` was read, and the cursor says so.
@@ -399,6 +447,32 @@ mod tests {
 
     fn drain(list: &mut VersionList, cursor: &mut Cursor) -> Vec<u32> {
         std::iter::from_fn(|| list.next(cursor).map(|change| change.dest)).collect()
+    }
+
+    #[test]
+    fn pulling_many_is_reading_one_by_one() {
+        for most in [1, 3, 7, 1000] {
+            let mut list = VersionList::new();
+            let (mut many, mut one) = (list.cursor(), list.cursor());
+            for round in 0..30_u32 {
+                for dest in 0..20 {
+                    let tombs = round % 3 == 1;
+                    list.touch((dest * 7 + round) % 25, !tombs || dest % 4 != 0);
+                }
+                while list.is_pending(&many) {
+                    let mut pulled = Vec::new();
+                    let count = list.pull(&mut many, most, |dest| pulled.push(dest));
+                    assert_eq!((count, pulled.len() <= most), (pulled.len(), true));
+                    for dest in pulled {
+                        assert_eq!(list.next(&mut one).map(|change| change.dest), Some(dest));
+                    }
+                    assert!(many.version() >= one.version());
+                }
+                assert_eq!(list.next(&mut one), None);
+                assert_eq!(one.version(), many.version());
+                while list.collect(one.floor()).is_some() {}
+            }
+        }
     }
 
     #[test]
