@@ -53,6 +53,7 @@ fn empty() -> Rib {
         local_as: OUR_AS,
         log_limit: 16 << 20,
         tombstone_limit: 1_000_000,
+        route_limit: usize::MAX,
         multipath_relax: true,
         keep_rejected: false,
         seed: 7,
