@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Churn, Cluster, Figures, FullTable, Loss, Maker, Slow};
+use super::{Churn, Cluster, Figures, FullTable, Loss, Maker, Node, Slow};
 use crate::Result;
 
 /// One case of any kind.
@@ -19,6 +19,8 @@ pub enum Case {
     Loss(Loss),
     /// Clients that do not read.
     Slow(Slow),
+    /// A node agent.
+    Node(Node),
 }
 
 impl Case {
@@ -33,6 +35,7 @@ impl Case {
             Case::Churn(case) => case.run(maker, show),
             Case::Loss(case) => case.run(maker, show),
             Case::Slow(case) => case.run(maker, show),
+            Case::Node(case) => case.run(maker, show),
         }
     }
 
@@ -67,6 +70,7 @@ impl Case {
     /// All cases, small ones first.
     pub fn all() -> Vec<Case> {
         let mut cases = vec![
+            Case::Node(Node { routes: 10_000 }),
             Case::full_table(1_000_000, 1, 1),
             Case::full_table(1_000_000, 1, 10),
             Case::full_table(1_000_000, 4, 1),
@@ -100,6 +104,7 @@ impl Case {
     /// A few small ones, for ten minutes in all.
     pub fn quick() -> Vec<Case> {
         vec![
+            Case::Node(Node { routes: 2000 }),
             Case::full_table(100_000, 1, 1),
             Case::full_table(100_000, 4, 1),
             Case::cluster(100, 1, false, 0),
@@ -175,6 +180,7 @@ impl fmt::Display for Case {
             Case::Churn(case) => write!(f, "churn clients={} rate={}", case.clients, case.rate),
             Case::Loss(case) => write!(f, "loss clients={}", case.clients),
             Case::Slow(case) => write!(f, "slow clients={} slow={}", case.clients, case.slow),
+            Case::Node(case) => write!(f, "node routes={}", case.routes),
         }
     }
 }

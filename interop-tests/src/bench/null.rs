@@ -13,7 +13,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::scan;
-use crate::speaker::{self, KEEPALIVE, OPEN, UPDATE};
+use crate::speaker::{self, OPEN, UPDATE};
 use crate::{LabError, Result};
 
 const LISTENER: u64 = u64::MAX;
@@ -144,10 +144,10 @@ impl Null {
                         session.announced.extend_from_slice(update.announced);
                     }
                 }
-                OPEN => (&session.socket).write_all(&speaker::keepalive())?,
-                // From here on it is Established and takes part.
-                KEEPALIVE if session.cursor.is_none() && !session.is_source => {
-                    session.cursor = Some(self.log.len());
+                // Whoever has our KEEPALIVE may announce, and must miss nothing from then on.
+                OPEN => {
+                    (&session.socket).write_all(&speaker::keepalive())?;
+                    session.cursor = (!session.is_source).then_some(self.log.len());
                 }
                 _ => {}
             }

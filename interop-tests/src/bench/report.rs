@@ -87,6 +87,21 @@ const SECTIONS: &[Section] = &[
         holds: |case| matches!(case, Case::Slow(_)),
     },
     Section {
+        title: "Node agent",
+        text: "Resident MB when idle, sessions up / with the routes from two reflectors; then from socket to kernel, \
+               for the routes of the first: wall s / CPU us a route. `null` is a bare netlink loop, 100 routes a \
+               send with an acknowledgement each; in parentheses the CPU in relation to it. Daemons that write no \
+               kernel routes by themselves are measured idle.",
+        figures: &[
+            ("idle_mb", 1),
+            ("second_rss_mb", 1),
+            ("wall_s", 3),
+            ("route_us", 2),
+        ],
+        ratio: Some(("route_us", Maker::Null)),
+        holds: |case| matches!(case, Case::Node(_)),
+    },
+    Section {
         title: "Connecting",
         text: "Until all sessions of a cluster are up, a few at a time. Wall s / CPU s.",
         figures: &[("connect_wall_s", 2), ("connect_cpu_s", 3)],
@@ -203,6 +218,7 @@ fn label(case: &Case) -> String {
         Case::Churn(case) => format!("{} clients, {} flaps/s", case.clients, case.rate),
         Case::Loss(case) => format!("{} clients", case.clients),
         Case::Slow(case) => format!("{} clients, {} do not read", case.clients, case.slow),
+        Case::Node(case) => format!("{} routes", case.routes),
     }
 }
 

@@ -103,15 +103,16 @@ impl Clock {
         figures.insert(name.to_owned(), self.started.elapsed().as_secs_f64());
     }
 
-    /// Adds what both sides used so far, and the daemon's memory.
-    pub(super) fn used(&self, figures: &mut Figures, prefix: &str) -> Result<()> {
+    /// Adds what both sides used so far, and the daemon's memory. Returns the daemon's CPU.
+    pub(super) fn used(&self, figures: &mut Figures, prefix: &str) -> Result<Duration> {
         let now = self.meter.read()?;
+        let cpu = now.cpu.saturating_sub(self.daemon);
         let mut add = |name: &str, value: f64| figures.insert(format!("{prefix}{name}"), value);
-        add("cpu_s", (now.cpu - self.daemon).as_secs_f64());
+        add("cpu_s", cpu.as_secs_f64());
         add("tool_cpu_s", (own_cpu()? - self.tool).as_secs_f64());
         add("peak_mb", now.peak_kib as f64 / 1024.0);
         add("rss_mb", now.resident_kib as f64 / 1024.0);
-        Ok(())
+        Ok(cpu)
     }
 }
 

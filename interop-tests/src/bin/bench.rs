@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use interop_tests::bench::{
-    Case, Churn, Cluster, FullTable, Loss, Maker, Results, Series, Slow, null_daemon, tables,
+    Case, Churn, Cluster, FullTable, Loss, Maker, Node, Results, Series, Slow, null_daemon, tables,
     write_report,
 };
 use interop_tests::lab::can_run;
@@ -18,6 +18,7 @@ const USAGE: &str = "bench CASE [--daemon D] [OPTION N]...   one case against on
   churn     --clients N --rate FLAPS_A_SECOND --seconds N
   loss      --clients N --deaths N
   slow      --clients N --slow N --rounds N
+  node      --routes N
 bench report [--results FILE] [--docs DIRECTORY]   writes performance.md and its charts
 bench all|quick [OPTION VALUE]...       many cases against all daemons; goes on where it was cut off
   --results FILE   where the results are kept (docs/performance.json, quick: target/bench-quick.json)
@@ -84,6 +85,9 @@ fn one(name: &str, mut options: Options) -> Result<()> {
             clients: options.number("clients", 500)?,
             slow: options.number("slow", 5)?,
             rounds: options.number("rounds", 20)?,
+        }),
+        "node" => Case::Node(Node {
+            routes: options.number("routes", 10_000)?,
         }),
         _ => return Err(usage()),
     };

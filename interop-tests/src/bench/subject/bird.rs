@@ -17,8 +17,11 @@ pub(super) fn command(namespace: &Namespace, config: &str) -> Vec<String> {
 pub(super) fn render(layout: &Layout) -> String {
     let mut text = format!(
         "log stderr {{ warning, error, fatal, bug }};\nrouter id {SERVER};\nprotocol device {{}}\n\
-         ipv4 table igp4;\nprotocol static {{ ipv4 {{ table igp4; }}; route 10.8.0.0/15 via \"lo\"; }}\n"
+         ipv4 table igp4;\n"
     );
+    if !matches!(layout.peers, Peers::Reflectors(_)) {
+        text.push_str("protocol static { ipv4 { table igp4; }; route 10.8.0.0/15 via \"lo\"; }\n");
+    }
     let mut channels = "ipv4 { import all; export all; igp table igp4; };".to_owned();
     if layout.dual {
         text.push_str(
@@ -34,6 +37,18 @@ pub(super) fn render(layout: &Layout) -> String {
                 "protocol bgp {{\n  local {SERVER} as {asn}; neighbor range {PEERS} as {asn}; dynamic name \"client\";\n  \
                  passive on; multihop; rr client; rr cluster id {SERVER};\n  {channels}\n}}"
             );
+        }
+        Peers::Reflectors(reflectors) => {
+            text.push_str(
+                "protocol direct { ipv4 { table igp4; }; }\nprotocol kernel { ipv4 { export all; import none; }; }\n",
+            );
+            for address in reflectors {
+                let _ = writeln!(
+                    text,
+                    "protocol bgp {{\n  local {SERVER} as {asn}; neighbor {address} as {asn}; passive on;\n  \
+                     ipv4 {{ import all; export none; gateway recursive; igp table igp4; }};\n}}"
+                );
+            }
         }
         Peers::External(peers) => {
             for (address, peer) in peers {

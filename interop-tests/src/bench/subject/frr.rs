@@ -51,6 +51,12 @@ pub(super) fn render(layout: &Layout) -> String {
                  bgp listen range {PEERS} peer-group ALL\n"
             );
         }
+        Peers::Reflectors(reflectors) => {
+            text.push_str(" neighbor ALL remote-as internal\n");
+            for address in reflectors {
+                let _ = writeln!(text, " neighbor {address} peer-group ALL");
+            }
+        }
         Peers::External(peers) => {
             text.push_str(" neighbor ALL ebgp-multihop 255\n");
             for (address, asn) in peers {

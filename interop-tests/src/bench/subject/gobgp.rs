@@ -36,6 +36,17 @@ pub(super) fn render(layout: &Layout) -> String {
                 asn = layout.asn,
             );
         }
+        Peers::Reflectors(reflectors) => {
+            for address in reflectors {
+                let _ = write!(
+                    text,
+                    "[[neighbors]]\n[neighbors.config]\nneighbor-address = \"{address}\"\npeer-as = {}\n\
+                     [neighbors.transport.config]\npassive-mode = true\n{}",
+                    layout.asn,
+                    families("neighbors", layout.dual),
+                );
+            }
+        }
         Peers::External(peers) => {
             for (address, asn) in peers {
                 let _ = write!(

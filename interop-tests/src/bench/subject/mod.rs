@@ -17,7 +17,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::daemon::{FRR_BGPD, GOBGPD, reflector_binary};
+use crate::daemon::{FRR_BGPD, GOBGPD, bgpd_binary, reflector_binary};
 use crate::lab::{Namespace, Process, ProcessUse, Spawn, usage_of};
 use crate::{LabError, Result, wait_for};
 
@@ -29,7 +29,7 @@ pub(super) const PEERS: &str = "10.9.0.0/16";
 /// Who is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Maker {
-    /// This repository's `reflector`.
+    /// This repository's `reflector`, and `bgpd` where a node is the case.
     Ours,
     /// Frames and forwards octets, without a table: the floor.
     Null,
@@ -78,10 +78,15 @@ impl Maker {
         })
     }
 
+    /// Whether it can write kernel routes without another daemon.
+    pub(super) fn writes_kernel_routes(self) -> bool {
+        matches!(self, Maker::Ours | Maker::Bird)
+    }
+
     /// The programs that must be there to run it.
     pub fn programs(self) -> Vec<String> {
         match self {
-            Maker::Ours => vec![reflector_binary()],
+            Maker::Ours => vec![reflector_binary(), bgpd_binary()],
             Maker::Null => vec![null::program()],
             Maker::Bird => vec![bird::PROGRAM.into()],
             Maker::Frr => vec![FRR_BGPD.into()],
@@ -116,6 +121,8 @@ pub(super) enum Peers {
     External(Vec<(Ipv4Addr, u32)>),
     /// Any number of reflector clients from [`PEERS`].
     Clients,
+    /// These reflectors: the daemon is a node, and writes kernel routes if it can by itself.
+    Reflectors(Vec<Ipv4Addr>),
 }
 
 /// A running daemon.
@@ -136,7 +143,7 @@ impl Subject {
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
         let config = config.to_string_lossy().into_owned();
         let command = match maker {
-            Maker::Ours => ours::command(&config),
+            Maker::Ours => ours::command(layout, &config),
             Maker::Null => null::command(layout),
             Maker::Bird => bird::command(namespace, &config),
             Maker::Frr => frr::command(namespace, &config),

@@ -40,6 +40,15 @@ pub(super) fn render(namespace: &Namespace, layout: &Layout) -> String {
                 layout.asn
             );
         }
+        Peers::Reflectors(reflectors) => {
+            for address in reflectors {
+                let _ = write!(
+                    text,
+                    "neighbor {address} {{\n  remote-as {}\n  passive\n  {families}\n}}\n",
+                    layout.asn
+                );
+            }
+        }
         Peers::External(peers) => {
             for (address, asn) in peers {
                 let _ = write!(
