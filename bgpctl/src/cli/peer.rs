@@ -203,6 +203,9 @@ pub(crate) struct PeerAddArgs {
     /// The TTL of packets to an eBGP peer that is not on-link
     #[arg(long, value_name = "TTL")]
     pub(crate) multihop: Option<u32>,
+    /// How many paths of a prefix to send it: `all`, `off`, or a number
+    #[arg(long, value_name = "PATHS")]
+    pub(crate) add_path_send: Option<String>,
 }
 
 /// An address family.
@@ -263,6 +266,7 @@ impl PeerAddArgs {
             next_hop_v6: self.next_hop_v6,
             multihop: self.multihop,
             send_hold: self.send_hold,
+            add_path_send: self.add_path_send,
         }
     }
 }

@@ -86,7 +86,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         --local-address 10.0.0.2 --passive --enabled=false --description text \
         --families ipv4-unicast,ipv6 --hold-time 30s --keepalive 10 --send-hold 4m --connect-retry 2s \
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
-        --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2";
+        --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2 \
+        --add-path-send 4";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -123,6 +124,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         next_hop_v6: Some("fd00::2".into()),
         multihop: Some(2),
         send_hold: seconds(240, 0),
+        add_path_send: Some("4".into()),
     };
     assert_eq!(add.into_config(), wanted);
 }

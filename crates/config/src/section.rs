@@ -12,7 +12,6 @@ use crate::tree::{Entry, Node, Value};
 
 /// Keys that the design has and this version has not: refused by name, never ignored.
 const NOT_YET: &[&str] = &[
-    "add-path",
     "allow-own-as",
     "as-override",
     "bfd",
@@ -42,6 +41,7 @@ const NOT_YET: &[&str] = &[
 
 /// Keys of this kind that only mean something in one section.
 const NOT_YET_IN: &[(&str, &str)] = &[
+    ("add-path", "receive"),
     ("api", "read-only-socket"),
     ("api", "tcp"),
     ("kernel", "import"),

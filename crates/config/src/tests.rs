@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use policy::{ExportMode, ImportMode};
@@ -107,6 +108,24 @@ fn a_peer_gets_the_documented_defaults() {
 }
 
 #[test]
+fn a_reflector_offers_its_clients_all_paths_and_nobody_else_does() {
+    let text = "as: 64512\ngroups: {few: {add-path: {send: 4}}}\npeers:\n- {address: 10.0.0.2, as: internal}\n\
+                - {address: 10.0.0.3, as: internal, route-reflector-client: true}\n\
+                - {address: 10.0.0.4, as: internal, group: few}\n\
+                - {address: 10.0.0.5, as: internal, group: few, route-reflector-client: true, add-path: {send: off}}\n\
+                - {address: 10.0.0.6, as: external, add-path: {send: all}}\n";
+    let limits = |config: Config| -> Vec<_> {
+        let peers = config.peers.into_iter();
+        peers.map(|peer| peer.add_path_send.to_string()).collect()
+    };
+    assert_eq!(limits(node(text)), ["off", "off", "4", "off", "all"]);
+    assert_eq!(
+        limits(load(text, Role::Reflector)),
+        ["off", "all", "4", "off", "all"]
+    );
+}
+
+#[test]
 fn policy_defaults_follow_role_and_peer_type() {
     let text = "as: 64512\npeers:\n- {address: 10.0.0.2, as: internal}\n- {address: 10.0.0.3, as: 64512}\n\
                 - {address: 10.0.0.4, as: external}\n- {address: 10.0.0.5, as: 64513, export: all}\n";
@@ -194,7 +213,7 @@ fn every_key_is_read() {
         "name: n\nas: 64512\nrouter-id: 10.0.0.1\ncluster-id: 10.0.0.9\n\
          listen: {addresses: [10.0.0.1, fd00::1], port: 1790}\n\
          kernel: {enabled: true, protocol: 200, metric: 7, table: 100, blackhole-metric: 4000, on-stop: remove, resolve-via-default: true, ecmp: false}\n\
-         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false}\n\
+         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, add-path: {send: 3}}\n\
          dynamic-peers:\n- {prefix: 10.9.0.0/16, as: external, limit: 3}\n- {prefix: 10.8.0.0/16, as: external}\n\
          multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000, routes: 2MiB}\n",
     );
@@ -215,6 +234,10 @@ fn every_key_is_read() {
         (1179, 1, HoldTime::OFF)
     );
     assert!(peer.passive && !peer.enabled && peer.route_reflector_client);
+    assert_eq!(
+        peer.add_path_send,
+        PathLimit::Best(NonZeroU8::new(3).unwrap())
+    );
     assert_eq!(peer.families.iter().count(), 1);
     assert_eq!(peer.next_hop, NextHopRule::Unchanged);
     assert_eq!(peer.next_hop_v6, "fd00::9".parse().ok());

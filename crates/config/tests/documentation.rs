@@ -16,6 +16,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`groups`", "groups: {g: {zzzzzzzz: 1}}"),
     ("`peers`", "peers: [{zzzzzzzz: 1}]"),
     ("`dynamic-peers`", "dynamic-peers: [{zzzzzzzz: 1}]"),
+    ("`add-path`", "peers: [{add-path: {zzzzzzzz: 1}}]"),
     ("`multipath`", "multipath: {zzzzzzzz: 1}"),
     ("`kernel`", "kernel: {zzzzzzzz: 1}"),
     ("`api`", "api: {zzzzzzzz: 1}"),
@@ -124,6 +125,7 @@ fn the_keys_said_to_be_not_supported_yet_are_refused_as_such() {
         for key in named {
             let file = match section {
                 "peers" => format!("peers: [{{{key}: 1}}]"),
+                "add-path" => format!("peers: [{{add-path: {{{key}: 1}}}}]"),
                 section => format!("{section}: {{{key}: 1}}"),
             };
             assert!(refused(&file, key), "{section}: {key}");

@@ -1,12 +1,15 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1.
+//! RFC 4271 4.2 and 6.2, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use wire::{Asn, Capability, Families, Family, Fault, FaultKind, Open, Section, capability_code};
+use wire::{
+    AddPathMode, Asn, Capability, Families, Family, Fault, FaultKind, Open, Section,
+    capability_code,
+};
 
 use crate::settings::Settings;
 use crate::side::Side;
@@ -36,6 +39,8 @@ pub struct Negotiated {
     pub four_octet_as: bool,
     /// The peer takes ROUTE-REFRESH messages (RFC 2918).
     pub route_refresh: bool,
+    /// The families in which we send path identifiers, and so may send several paths of a prefix (RFC 7911).
+    pub add_path_send: Families,
     /// Our OPEN.
     pub sent: Open,
     /// The peer's OPEN.
@@ -63,6 +68,11 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         .collect();
     capabilities.push(Capability::RouteRefresh);
     capabilities.push(Capability::FourOctetAs(settings.local_as));
+    if settings.add_path_send {
+        let families = settings.families.iter();
+        let send = families.map(|family| (family.afi_safi(), AddPathMode::Send));
+        capabilities.push(Capability::AddPath(send.collect()));
+    }
     Open::new(
         settings.local_as,
         settings.hold_time,
@@ -112,6 +122,11 @@ pub(crate) fn negotiate(
             .iter()
             .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
         route_refresh: has(&Capability::RouteRefresh),
+        add_path_send: if settings.add_path_send {
+            families & takes_path_ids(&received)
+        } else {
+            Families::EMPTY
+        },
         sent: our_open(settings),
         received,
     })
@@ -136,6 +151,31 @@ fn families_of(open: &Open) -> Families {
         return Families::only(Family::Ipv4Unicast);
     }
     offered.filter_map(Family::from_afi_safi).collect()
+}
+
+/// The families in which the peer wants path identifiers (RFC 7911 4). Should it name a family twice, it must say so each
+/// time: an identifier that it does not expect would be read as a prefix.
+fn takes_path_ids(open: &Open) -> Families {
+    let mut takes = Families::EMPTY;
+    let mut refuses = Families::EMPTY;
+    for capability in &open.capabilities {
+        let Capability::AddPath(entries) = capability else {
+            continue;
+        };
+        for (of, mode) in entries {
+            let Some(family) = Family::from_afi_safi(*of) else {
+                continue;
+            };
+            match mode {
+                AddPathMode::Receive | AddPathMode::Both => takes.insert(family),
+                AddPathMode::Send => refuses.insert(family),
+            }
+        }
+    }
+    takes
+        .iter()
+        .filter(|family| !refuses.contains(*family))
+        .collect()
 }
 
 /// The capabilities that we miss, as they would stand in an OPEN (RFC 5492 5).

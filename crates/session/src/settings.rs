@@ -65,6 +65,8 @@ pub struct Settings {
     pub passive: bool,
     /// The families that we offer; not empty.
     pub families: Families,
+    /// We offer to send several paths of a prefix, in all of these families (RFC 7911).
+    pub add_path_send: bool,
     /// Where the jitter starts; different for each session of a process.
     pub seed: u64,
 }

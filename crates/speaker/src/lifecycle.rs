@@ -180,6 +180,7 @@ impl Speaker {
             send_hold: config.send_hold,
             passive: config.passive,
             families: config.families,
+            add_path_send: config.add_path_send.most().is_some(),
             seed: self.clock.seed ^ (u64::from(id.0) << 32),
         }
     }

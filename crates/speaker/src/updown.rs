@@ -122,10 +122,10 @@ impl Speaker {
             local_v4: hops.v4,
             local_v6: hops.v6,
             export: Arc::clone(&peer.export),
-            paths: NonZeroU8::MIN,
+            paths: peer.config.add_path_send.most().unwrap_or(NonZeroU8::MIN),
             encode: EncodeContext {
                 four_octet_as: negotiated.four_octet_as,
-                add_path: Families::EMPTY,
+                add_path: families & negotiated.add_path_send,
                 extended_next_hop: Families::EMPTY,
                 max_len: wire::MAX_LEN,
             },

@@ -53,6 +53,8 @@ pub(crate) struct ConfigView {
     pub(crate) next_hop_v6: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) multihop: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) add_path_send: Option<String>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -136,6 +138,7 @@ impl ConfigView {
             next_hop,
             next_hop_v6: config.next_hop_v6,
             multihop: config.multihop,
+            add_path_send: config.add_path_send,
         }
     }
 }

@@ -185,6 +185,7 @@ impl PeerView {
         page.maybe("next hop", config.next_hop.as_ref());
         page.maybe("next hop v6", config.next_hop_v6.as_ref());
         page.maybe("multihop", number(config.multihop));
+        page.maybe("add-path send", config.add_path_send.as_ref());
     }
 }
 

@@ -51,6 +51,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop_v6,
         multihop,
         send_hold,
+        add_path_send,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -78,6 +79,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop: text("next-hop", next_hop.map(next_hop_text)),
         next_hop_v6: text("next-hop-v6", next_hop_v6.as_ref()),
         multihop: text("multihop", multihop.as_ref()),
+        add_path_send: text("add-path.send", add_path_send.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -206,6 +208,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
             .filter(|ttl| *ttl != default_ttl)
             .map(u32::from),
         send_hold: peer.send_hold.map(whole),
+        add_path_send: Some(peer.add_path_send.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 use proto::v1;
 use session::{Direction, IdleReason, LastError, State};
 use speaker::{Peer, Speaker};
-use wire::{Capability, ErrorCode, MessageType, Notification};
+use wire::{AddPathMode, Capability, ErrorCode, Family, MessageType, Notification};
 
 use super::hindrance::hindrances;
 use super::settings::family;
@@ -94,14 +94,27 @@ fn capabilities(terms: &session::Negotiated) -> v1::Capabilities {
     v1::Capabilities {
         sent: sent.iter().map(capability).collect(),
         received: received.iter().map(capability).collect(),
-        in_effect: in_effect.map(capability).collect(),
+        in_effect: in_effect
+            .cloned()
+            .chain(several_paths(terms))
+            .map(|ours| capability(&ours))
+            .collect(),
     }
+}
+
+/// What is in effect of ADD-PATH: the families in which one side sends and the other receives (RFC 7911 section 4).
+fn several_paths(terms: &session::Negotiated) -> Option<Capability> {
+    let families = terms.add_path_send;
+    let sends = |family: Family| (family.afi_safi(), AddPathMode::Send);
+    (!families.is_empty()).then(|| Capability::AddPath(families.iter().map(sends).collect()))
 }
 
 /// Whether a capability that both sent is in effect: a family must be the same one.
 fn agree(ours: &Capability, theirs: &Capability) -> bool {
     match (ours, theirs) {
         (Capability::Multiprotocol(ours), Capability::Multiprotocol(theirs)) => ours == theirs,
+        // What of it is in effect differs from what was sent: see `several_paths`.
+        (Capability::AddPath(_), _) => false,
         (ours, theirs) => ours.code() == theirs.code(),
     }
 }

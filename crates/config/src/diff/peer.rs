@@ -36,6 +36,17 @@ impl Effects {
                 effects.costs.push(cost);
             }
         }
+        // The capability says only whether there are several paths, not how many.
+        let (before, after) = (old.add_path_send, new.add_path_send);
+        if before != after {
+            let is_offered = [before, after].map(|limit| limit.most().is_some());
+            let key = format!("add-path.send {before} -> {after}");
+            effects.keys.push(key);
+            effects.costs.push(match is_offered {
+                [true, true] => Cost::Export,
+                [false, _] | [_, false] => Cost::Reset,
+            });
+        }
         effects.flag("import", Cost::Import, old.import != new.import);
         effects.flag("export", Cost::Export, old.export != new.export);
         effects.flag(
@@ -105,6 +116,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 18] {
         next_hop,
         next_hop_v6,
         ttl,
+        add_path_send: _,
         group,
         description: _,
         location: _,

@@ -71,6 +71,11 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             "route-reflector-client false -> true: the session is reset",
         ),
         (
+            ", add-path: {send: 2}",
+            reset,
+            "add-path.send off -> 2: the session is reset",
+        ),
+        (
             ", multihop: 2",
             reset,
             "multihop 64 -> 2: the session is reset",
@@ -120,6 +125,13 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
         };
         assert_eq!(changes, [expected], "{keys}");
     }
+    // How many is no matter of the session.
+    let changes = diff(
+        &two(", add-path: {send: 2}"),
+        &two(", add-path: {send: all}"),
+    );
+    assert_eq!(changes[0].label, Label::Readvertise);
+    assert!(changes[0].text.contains("add-path.send 2 -> all: "));
     let enabling = diff(&two(", enabled: false"), &two(""));
     assert_eq!(enabling[0].label, Label::Live);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::Families;
 
-use super::peer::{HoldTime, NextHopRule, RemoteAs};
+use super::peer::{HoldTime, NextHopRule, PathLimit, RemoteAs};
 use crate::fault::Location;
 
 /// The groups by name.
@@ -96,6 +96,7 @@ pub(crate) struct Fields {
     pub(crate) next_hop: Slot<NextHopRule>,
     pub(crate) next_hop_v6: Slot<Ipv6Addr>,
     pub(crate) multihop: Slot<u8>,
+    pub(crate) add_path_send: Slot<PathLimit>,
 }
 
 impl Fields {
@@ -123,6 +124,7 @@ impl Fields {
             next_hop: self.next_hop.or(&group.next_hop),
             next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
             multihop: self.multihop.or(&group.multihop),
+            add_path_send: self.add_path_send.or(&group.add_path_send),
         }
     }
 }

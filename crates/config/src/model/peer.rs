@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use policy::{ExportMode, ImportMode};
@@ -75,6 +75,39 @@ impl fmt::Display for NextHopRule {
     }
 }
 
+/// How many paths of a prefix a peer is sent that takes path identifiers (RFC 7911).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PathLimit {
+    /// We do not offer to send several.
+    Off,
+    /// The best ones, so many at most.
+    Best(NonZeroU8),
+    /// All, which is 255 at most.
+    All,
+}
+
+impl PathLimit {
+    /// The number at most; `None`: not offered.
+    #[must_use]
+    pub fn most(self) -> Option<NonZeroU8> {
+        match self {
+            PathLimit::Off => None,
+            PathLimit::Best(most) => Some(most),
+            PathLimit::All => Some(NonZeroU8::MAX),
+        }
+    }
+}
+
+impl fmt::Display for PathLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathLimit::Off => f.write_str("off"),
+            PathLimit::Best(most) => most.fmt(f),
+            PathLimit::All => f.write_str("all"),
+        }
+    }
+}
+
 /// One peer with everything that is set for it, groups and defaults applied. Two peers are equal
 /// if they are set the same, wherever that is written.
 #[derive(Clone, Debug)]
@@ -122,6 +155,8 @@ pub struct Peer {
     pub next_hop_v6: Option<Ipv6Addr>,
     /// IP time to live of what we send: 1 on eBGP unless `multihop`, 64 on iBGP.
     pub ttl: u8,
+    /// Paths of a prefix that are sent (RFC 7911).
+    pub add_path_send: PathLimit,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -177,6 +212,7 @@ impl PartialEq for Peer {
             next_hop,
             next_hop_v6,
             ttl,
+            add_path_send,
             group,
             description,
             location: _,
@@ -202,6 +238,7 @@ impl PartialEq for Peer {
             && *next_hop == other.next_hop
             && *next_hop_v6 == other.next_hop_v6
             && *ttl == other.ttl
+            && *add_path_send == other.add_path_send
             && *group == other.group
             && *description == other.description
     }

@@ -62,6 +62,8 @@ pub struct RawPeer {
     pub next_hop_v6: Option<Text>,
     /// `multihop`.
     pub multihop: Option<Text>,
+    /// `add-path.send`.
+    pub add_path_send: Option<Text>,
 }
 
 impl RawPeer {
@@ -96,6 +98,7 @@ impl RawPeer {
             next_hop: None,
             next_hop_v6: None,
             multihop: None,
+            add_path_send: None,
         }
     }
 
@@ -121,7 +124,15 @@ impl RawPeer {
             next_hop: reader.text(section, "next-hop"),
             next_hop_v6: reader.text(section, "next-hop-v6"),
             multihop: reader.text(section, "multihop"),
+            add_path_send: add_path(reader, section),
             ..RawPeer::empty(section.at.clone())
         }
     }
+}
+
+fn add_path(reader: &mut Reader<'_>, section: &mut Section) -> Option<Text> {
+    let mut add_path = reader.sub(section, "add-path")?;
+    let send = reader.text(&mut add_path, "send");
+    reader.close(add_path);
+    send
 }

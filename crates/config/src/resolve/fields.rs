@@ -1,7 +1,7 @@
 //! Reads a peer's keys as values, before group, defaults and cross checks.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use wire::{Families, Family};
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
-use crate::model::{Fields, HoldTime, NextHopRule, RemoteAs, Slot};
+use crate::model::{Fields, HoldTime, NextHopRule, PathLimit, RemoteAs, Slot};
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
 use crate::suggest;
@@ -70,6 +70,7 @@ impl Fields {
             next_hop,
             next_hop_v6,
             multihop,
+            add_path_send,
         } = raw;
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
@@ -99,6 +100,7 @@ impl Fields {
             }),
             next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
+            add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
         }
     }
 }
@@ -152,6 +154,19 @@ fn multihop_value(text: &str) -> Parsed<u8> {
                     "write the number of hops, true (255) or false (1)",
                 )
             }),
+    }
+}
+
+fn path_limit_value(text: &str) -> Parsed<PathLimit> {
+    match text {
+        "all" => Ok(PathLimit::All),
+        "off" | "0" => Ok(PathLimit::Off),
+        _ => text.parse::<NonZeroU8>().map(PathLimit::Best).map_err(|_| {
+            Problem::new(
+                format!("\"{text}\" is not a number of paths"),
+                "write all, off, or a number up to 255",
+            )
+        }),
     }
 }
 

@@ -10,7 +10,7 @@ use wire::{Asn, Families, Family};
 
 use super::fields::Sets;
 use crate::fault::{Faults, Location};
-use crate::model::{Fields, Group, Groups, HoldTime, NextHopRule, Peer, RemoteAs, Role};
+use crate::model::{Fields, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role};
 use crate::raw::RawPeer;
 use crate::suggest;
 
@@ -75,6 +75,7 @@ impl Context<'_> {
     ) -> Option<Peer> {
         let (import, export) = self.default_policy(internal);
         let idle_hold = fields.idle_hold.value_or(Duration::from_secs(1));
+        let route_reflector_client = fields.route_reflector_client.value_or(false);
         Some(Peer {
             name: identity.name,
             address: identity.address,
@@ -95,12 +96,15 @@ impl Context<'_> {
                 .value_or(Duration::from_secs(60).max(idle_hold)),
             import: fields.import.value_or(import),
             export: fields.export.value_or(export),
-            route_reflector_client: fields.route_reflector_client.value_or(false),
+            route_reflector_client,
             next_hop: fields.next_hop.value_or(NextHopRule::Auto),
             next_hop_v6: fields.next_hop_v6.value(),
             ttl: fields
                 .multihop
                 .value_or(if internal { IBGP_TTL } else { EBGP_TTL }),
+            add_path_send: fields
+                .add_path_send
+                .value_or(self.default_paths(route_reflector_client)),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),
@@ -113,6 +117,15 @@ impl Context<'_> {
             (_, false) => (ImportMode::Unset, ExportMode::Unset),
             (Role::Node, true) => (ImportMode::All, ExportMode::Local),
             (Role::Reflector, true) => (ImportMode::All, ExportMode::All),
+        }
+    }
+
+    /// How many paths a peer is offered where nothing is said. A reflector that hid all but one path from its clients
+    /// would take from them what they share traffic over, anycast above all.
+    fn default_paths(&self, is_client: bool) -> PathLimit {
+        match (self.role, is_client) {
+            (Role::Reflector, true) => PathLimit::All,
+            (Role::Reflector, false) | (Role::Node, _) => PathLimit::Off,
         }
     }
 

@@ -51,7 +51,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "bfd",
         "graceful-restart",
         "long-lived-graceful-restart",
-        "add-path",
         "role",
         "max-prefix",
         "extended-messages",
@@ -339,6 +338,18 @@ fn values_of_a_peer() {
             &format!("x.yaml:{said}"),
         );
     }
+    peer(
+        "as: internal\n  add-path: {send: 256}",
+        "x.yaml:5:20: \"256\" is not a number of paths; write all, off, or a number up to 255",
+    );
+    peer(
+        "as: internal\n  add-path: {receive: true}",
+        "x.yaml:5:14: \"receive\" is not supported yet in this version; remove it",
+    );
+    peer(
+        "as: internal\n  add-path: all",
+        "x.yaml:5:13: expected keys and values here; write \"key: value\" lines",
+    );
     peer(
         "as: 64513\n  route-reflector-client: true",
         "x.yaml:5:27: only an iBGP peer can be a route-reflector-client (RFC 4456); write as: internal, or remove it",

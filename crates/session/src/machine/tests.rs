@@ -40,6 +40,7 @@ fn settings() -> Settings {
         send_hold: None,
         passive: false,
         families: Families::ALL,
+        add_path_send: false,
         seed: 42,
     }
 }

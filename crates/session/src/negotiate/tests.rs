@@ -17,6 +17,7 @@ fn settings() -> Settings {
         send_hold: None,
         passive: false,
         families: Families::ALL,
+        add_path_send: false,
         seed: 1,
     }
 }
@@ -46,6 +47,49 @@ fn we_offer_only_what_is_in_place() {
             Capability::FourOctetAs(Asn(64512)),
         ]
     );
+}
+
+/// RFC 7911 4: identifiers go in a direction only where one side offered to send and the other to receive.
+#[test]
+fn several_paths_are_sent_where_we_offer_and_the_peer_takes_them() {
+    let offers = Settings {
+        add_path_send: true,
+        ..settings()
+    };
+    let both = [Family::Ipv4Unicast, Family::Ipv6Unicast];
+    let sent = both.map(|family| (family.afi_safi(), AddPathMode::Send));
+    let ours = our_open(&offers);
+    assert_eq!(
+        ours.capabilities.last(),
+        Some(&Capability::AddPath(sent.to_vec()))
+    );
+    let [v4, v6] = both;
+    let only = Families::only;
+    let (receive, send) = (AddPathMode::Receive, AddPathMode::Send);
+    let cases: [(&[(Family, AddPathMode)], Families); 7] = [
+        (&[], Families::EMPTY),
+        (&[(v4, receive)], only(v4)),
+        (&[(v4, AddPathMode::Both), (v6, receive)], Families::ALL),
+        (&[(v4, send), (v6, receive)], only(v6)),
+        (&[(v4, receive), (v4, receive)], only(v4)),
+        (&[(v4, send), (v4, receive), (v6, receive)], only(v6)),
+        (&[(v4, receive), (v4, send)], Families::EMPTY),
+    ];
+    for (theirs, agreed) in cases {
+        let theirs = theirs.iter();
+        let entries = theirs.map(|(family, mode)| (family.afi_safi(), *mode));
+        let add_path = Capability::AddPath(entries.collect());
+        let capabilities = || vec![multiprotocol(v4), multiprotocol(v6), add_path.clone()];
+        let terms = agree(&offers, open(64513, capabilities())).unwrap();
+        assert_eq!(terms.add_path_send, agreed, "{add_path}");
+        let terms = agree(&settings(), open(64513, capabilities())).unwrap();
+        assert_eq!(terms.add_path_send, Families::EMPTY);
+    }
+    // Not in a family that is not in use at all.
+    let entries = both.map(|family| (family.afi_safi(), receive));
+    let capabilities = vec![multiprotocol(v4), Capability::AddPath(entries.to_vec())];
+    let terms = agree(&offers, open(64513, capabilities)).unwrap();
+    assert_eq!(terms.add_path_send, only(v4));
 }
 
 #[test]
