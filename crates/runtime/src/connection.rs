@@ -16,6 +16,11 @@ use crate::sockets;
 const FILL: usize = 64 * 1024;
 /// Slices given to one write.
 const SLICES: usize = 64;
+/// What a connection may do before others have their turn, in octets written; reading one takes as long as writing
+/// several.
+const TURN: usize = 256 * 1024;
+/// Octets written in the time that it takes to read one.
+const READING: usize = 4;
 /// How long the last words of a session may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -54,9 +59,11 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
     // The peer takes nothing any more. What it said before it went, a NOTIFICATION mostly, tells
     // more than a broken pipe, so what is there is read to its end.
     let mut deaf = false;
+    // Tasks are polled one after the other, each as long as its socket is ready: it has to give way by itself.
+    let mut done = 0;
     let ended = loop {
         if let Some(last) = handle.closing.take() {
-            pending.queue.extend(last);
+            pending.extend(last);
             leave(&core, &stream, pending).await;
             break None;
         }
@@ -68,19 +75,27 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
         // What is not read waits at its sender. The next step of the pump may have made room.
         let full = core.speaker.borrow().is_full();
         let outcome = tokio::select! {
-            ready = stream.readable(), if !full => ready.and_then(|()| read(&core, conn, &stream)),
+            ready = stream.readable(), if !full => {
+                ready.and_then(|()| Ok(READING * read(&core, conn, &stream)?))
+            }
             ready = stream.writable(), if writes => {
+                let before = pending.octets;
                 match ready.and_then(|()| pending.write(&stream)) {
                     Ok(sending) => tell(&core, conn, &mut pending, sending),
                     Err(_) => deaf = true,
                 }
-                Ok(())
+                Ok(before - pending.octets)
             }
-            () = handle.notify.notified() => Ok(()),
-            () = core.stepped.notified(), if full => Ok(()),
+            () = handle.notify.notified() => Ok(0),
+            () = core.stepped.notified(), if full => Ok(0),
         };
-        if let Err(error) = outcome {
-            break Some(error);
+        match outcome {
+            Ok(octets) => done += octets,
+            Err(error) => break Some(error),
+        }
+        if done >= TURN {
+            done = 0;
+            tokio::task::yield_now().await;
         }
     };
     core.open.set(core.open.get() - 1);
@@ -117,16 +132,16 @@ async fn leave(core: &Core, stream: &TcpStream, mut pending: Pending) {
     core.leaving.set(core.leaving.get() - 1);
 }
 
-/// Reads once and gives the octets to the speaker.
-fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<()> {
+/// Reads once and gives the octets to the speaker; how many there were.
+fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<usize> {
     let mut scratch = core.scratch.borrow_mut();
     match stream.try_read(&mut scratch) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
         Ok(length) => {
             core.with(|speaker, now| speaker.on_bytes(now, conn, &scratch[..length]));
-            Ok(())
+            Ok(length)
         }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         Err(error) => Err(error),
     }
 }
@@ -136,6 +151,8 @@ fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<()> {
 struct Pending {
     queue: VecDeque<Bytes>,
     taken: Vec<Bytes>,
+    /// Octets in the queue.
+    octets: usize,
     /// The speaker knows that something waits here for the socket to take it.
     is_late: bool,
 }
@@ -145,9 +162,17 @@ impl Pending {
         self.queue.is_empty()
     }
 
+    fn extend(&mut self, messages: impl IntoIterator<Item = Bytes>) {
+        for message in messages {
+            self.octets += message.len();
+            self.queue.push_back(message);
+        }
+    }
+
     /// Takes what there is to send; false if there is nothing.
     fn refill(&mut self, speaker: &mut Speaker, conn: ConnId) -> bool {
         speaker.fill(Instant::now(), conn, &mut self.taken, FILL);
+        self.octets += self.taken.iter().map(Bytes::len).sum::<usize>();
         self.queue.extend(self.taken.drain(..));
         if self.queue.is_empty() {
             // An idle peer holds no buffer.
@@ -177,6 +202,7 @@ impl Pending {
     }
 
     fn advance(&mut self, mut length: usize) {
+        self.octets -= length;
         while let Some(first) = self.queue.front_mut() {
             if length < first.len() {
                 first.advance(length);
@@ -219,10 +245,8 @@ async fn last_words(stream: &TcpStream, pending: &mut Pending) -> io::Result<()>
 
 /// Sends one message to a connection nobody wants, then closes it.
 pub(crate) async fn refuse(stream: TcpStream, message: Option<Bytes>) {
-    let pending = Pending {
-        queue: message.into_iter().collect(),
-        ..Pending::default()
-    };
+    let mut pending = Pending::default();
+    pending.extend(message);
     farewell(&stream, pending).await;
 }
 
@@ -292,6 +316,69 @@ mod tests {
         error
             .map(|error| error.reason.to_string())
             .unwrap_or_default()
+    }
+
+    /// OPEN of AS 64512 with a hold time of 90 s and no capability, then a KEEPALIVE.
+    fn greeting() -> Vec<u8> {
+        let mut octets = vec![0xff; 16];
+        octets.extend([0, 29, 1, 4, 0xfc, 0, 0, 90, 10, 0, 0, 9, 0]);
+        octets.extend(keepalive());
+        octets
+    }
+
+    fn keepalive() -> Vec<u8> {
+        let mut octets = vec![0xff; 16];
+        octets.extend([0, 19, 4]);
+        octets
+    }
+
+    #[test]
+    fn a_busy_peer_lets_others_have_their_turn() {
+        const FLOOD: u64 = 200_000;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let core = core();
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let listener = tokio::net::TcpListener::bind(any).await.unwrap();
+            let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (stream, conn) = accepted(&listener, &core).await;
+            peer.write_all(&greeting()).unwrap();
+            let flood = std::thread::spawn(move || {
+                let octets = keepalive().repeat(1000);
+                for _ in 0..FLOOD / 1000 {
+                    peer.write_all(&octets).unwrap();
+                }
+                peer
+            });
+            let handle = core.register(conn);
+            core.spawn(run(Rc::clone(&core), conn, stream, handle));
+            let heard = |core: &Core| {
+                let speaker = core.speaker.borrow();
+                let peer = speaker.peers().next().expect("it is configured");
+                peer.session().counters().received.iter().sum::<u64>()
+            };
+            let (mut before, mut most) = (0, 0);
+            let others = async {
+                while before < FLOOD {
+                    let now = heard(&core);
+                    most = most.max(now - before);
+                    before = now;
+                    tokio::task::yield_now().await;
+                }
+            };
+            let ended = tokio::time::timeout(Duration::from_secs(20), others).await;
+            assert!(ended.is_ok(), "{before} of {FLOOD} messages");
+            drop(flood.join());
+            // A read that nearly used up the turn, and a whole one of 64 KiB.
+            assert!(
+                most <= 2 * 64 * 1024 / 19 + 1,
+                "{most} messages in one turn"
+            );
+        });
     }
 
     #[test]
