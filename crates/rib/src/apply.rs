@@ -124,7 +124,7 @@ impl Rib {
         };
         let is_accepted = path.refusal.is_none();
         let family = self.table.family(dest);
-        self.sources.count_in(source, family, is_accepted);
+        self.sources.count_in(source, dest, family, is_accepted);
         let replaces = self.sources.any_draining()
             || self.table.find_path(dest, source, path.path_id).is_some();
         let best = self.table.best(dest).map(|(best, _)| best);
@@ -224,7 +224,7 @@ impl Rib {
         self.next_hops.release(gone.next_hop);
         let family = self.table.family(dest);
         self.sources
-            .count_out(gone.source, family, gone.refusal.is_none());
+            .count_out(gone.source, dest, family, gone.refusal.is_none());
         let multi = self.multi.as_mut();
         multi.map_or(0, |multi| multi.path_went(path, gone.refusal.is_none()))
     }

@@ -11,6 +11,9 @@ use crate::ids::{PeerId, SourceInfo};
 /// No slot.
 const NIL: u32 = u32::MAX;
 
+/// Paths of a source that are remembered one by one, so that nothing is looked for when it goes down.
+const FEW: usize = 64;
+
 /// Paths of one peer and one family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PathCounts {
@@ -26,12 +29,34 @@ pub(crate) struct Source {
     pub(crate) peer: PeerId,
     pub(crate) info: SourceInfo,
     pub(crate) counts: [PathCounts; 2],
+    /// The destinations of its paths while they are few: since it had none it never had more than `FEW`.
+    few: Option<Vec<u32>>,
     draining: bool,
 }
 
 impl Source {
     fn is_empty(&self) -> bool {
         self.counts.iter().all(|counts| counts.received == 0)
+    }
+
+    fn note_in(&mut self, dest: u32) {
+        if let Some(few) = &mut self.few {
+            if few.len() < FEW {
+                few.push(dest);
+            } else {
+                self.few = None;
+            }
+        }
+    }
+
+    fn note_out(&mut self, dest: u32) {
+        if let Some(few) = &mut self.few
+            && let Some(at) = few.iter().rposition(|other| *other == dest)
+        {
+            few.swap_remove(at);
+        } else if self.is_empty() {
+            self.few = Some(Vec::new());
+        }
     }
 }
 
@@ -42,6 +67,8 @@ pub(crate) struct Sources {
     /// Slot of the peer's present session, by `PeerId`.
     by_peer: Vec<u32>,
     draining: usize,
+    /// Those of the draining slots whose destinations are known.
+    known: Vec<u32>,
 }
 
 impl Sources {
@@ -73,12 +100,24 @@ impl Sources {
         self.draining != 0
     }
 
+    /// A destination where a draining source is known to have a path.
+    pub(crate) fn known_path(&mut self) -> Option<u32> {
+        let slot = *self.known.last()?;
+        self.get(slot).few.as_ref()?.last().copied()
+    }
+
+    /// True if some draining slot has paths that have to be looked for.
+    pub(crate) fn any_unknown(&self) -> bool {
+        self.draining > self.known.len()
+    }
+
     /// A peer came up. It must be down.
     pub(crate) fn up(&mut self, peer: PeerId, info: SourceInfo) {
         let source = Source {
             peer,
             info,
             counts: <[PathCounts; 2]>::default(),
+            few: Some(Vec::new()),
             draining: false,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -101,6 +140,9 @@ impl Sources {
         } else if let Some(source) = &mut self.slots[slot as usize] {
             source.draining = true;
             self.draining += 1;
+            if source.few.is_some() {
+                self.known.push(slot);
+            }
         }
     }
 
@@ -110,8 +152,9 @@ impl Sources {
     }
 
     /// Counts a path in.
-    pub(crate) fn count_in(&mut self, slot: u32, family: Family, accepted: bool) {
+    pub(crate) fn count_in(&mut self, slot: u32, dest: u32, family: Family, accepted: bool) {
         if let Some(source) = &mut self.slots[slot as usize] {
+            source.note_in(dest);
             let counts = &mut source.counts[family.index()];
             counts.received += 1;
             counts.accepted += u32::from(accepted);
@@ -119,15 +162,19 @@ impl Sources {
     }
 
     /// Counts a path out; a draining slot is used again when its last path went.
-    pub(crate) fn count_out(&mut self, slot: u32, family: Family, accepted: bool) {
+    pub(crate) fn count_out(&mut self, slot: u32, dest: u32, family: Family, accepted: bool) {
         let Some(source) = &mut self.slots[slot as usize] else {
             return;
         };
         let counts = &mut source.counts[family.index()];
         counts.received -= 1;
         counts.accepted -= u32::from(accepted);
+        source.note_out(dest);
         if source.draining && source.is_empty() {
             self.draining -= 1;
+            if let Some(at) = self.known.iter().rposition(|other| *other == slot) {
+                self.known.swap_remove(at);
+            }
             self.release(slot);
         }
     }

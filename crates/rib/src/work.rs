@@ -57,14 +57,15 @@ impl Rib {
             || self.groups.iter().flatten().any(has_walk)
     }
 
-    /// Takes out the paths of peers that went down. A lap finds them all, for no new ones come.
+    /// Takes out the paths of peers that went down: those of a peer that had few are known, so that the loss of one of
+    /// very many costs no walk. For the others a lap finds them all, for no new ones come.
     fn drain_sources(&mut self, budget: &mut u32) {
-        while *budget > 0 && self.sources.any_draining() {
-            if self.drain.slot >= self.table.slots() {
-                self.drain.slot = 0;
-            }
-            let dest = self.drain.slot;
-            self.drain.slot += 1;
+        while *budget > 0 {
+            let dest = match self.sources.known_path() {
+                Some(dest) => dest,
+                None if self.sources.any_unknown() => self.next_to_drain(),
+                None => return,
+            };
             *budget -= 1;
             if !self.table.is_used(dest) {
                 continue;
@@ -74,6 +75,15 @@ impl Rib {
                 self.settle(dest, before);
             }
         }
+    }
+
+    /// The next slot of the walk.
+    fn next_to_drain(&mut self) -> u32 {
+        if self.drain.slot >= self.table.slots() {
+            self.drain.slot = 0;
+        }
+        self.drain.slot += 1;
+        self.drain.slot - 1
     }
 
     /// A slice of the snapshot walk of a group.

@@ -69,3 +69,44 @@ fn a_withdrawal_for_a_path_that_still_waits_for_the_walk_is_not_needed() {
     assert!(bench.rib.best(&block(1)).is_none(), "touched is pruned");
     assert_eq!(bench.rib.stats().paths, 0);
 }
+
+#[test]
+fn the_loss_of_a_small_peer_costs_what_it_had() {
+    let mut bench = Bench::new(config());
+    let (big, small) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+    );
+    for n in 0..20_000 {
+        bench.route(big, block(n), &plain(&[65001]));
+    }
+    for n in [7, 9_000, 19_999, 30_000] {
+        bench.route(small, block(n), &plain(&[]));
+    }
+    // It comes and goes many times; what it has stays little.
+    for n in 0..1000 {
+        bench.route(small, block(n), &plain(&[]));
+        bench.withdraw(small, block(n));
+    }
+    bench.settle();
+    let before = bench.rib.steps();
+    bench.rib.source_down(small);
+    while bench.rib.work(1024) {}
+    assert_eq!(bench.rib.stats().paths, 20_000);
+    let steps = bench.rib.steps() - before;
+    assert!(steps <= 4, "{steps} steps to take out 3 paths");
+    // One that has much is looked for, also after it had little.
+    for n in 0..200 {
+        bench.withdraw(big, block(n));
+    }
+    for n in 200..20_000 {
+        bench.withdraw(big, block(n));
+    }
+    for n in 0..100 {
+        bench.route(big, block(n), &plain(&[65001]));
+    }
+    bench.rib.source_down(big);
+    while bench.rib.work(1024) {}
+    assert_eq!(bench.rib.stats().paths, 0);
+    assert!(!bench.rib.has_work());
+}
