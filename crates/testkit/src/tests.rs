@@ -3,6 +3,7 @@
 mod flood;
 mod host;
 mod house;
+mod idle;
 mod network;
 mod peers;
 mod policy;
