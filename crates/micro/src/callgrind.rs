@@ -8,6 +8,7 @@
 //! - The memory allocator, which is C as well, compiled by the machine's compiler, and asks a clock when to give pages
 //!   back. In its place the calls to it are counted: how often memory was asked for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -76,7 +77,11 @@ fn run(program: &Path, profile: &Path, arguments: &[&str]) -> Result<Count, Coun
             "--tool=callgrind",
             "--toggle-collect=*micro::case::measured*",
         ])
-        .args(["--compress-strings=no", "--compress-pos=no"])
+        .args([
+            "--compress-strings=no",
+            "--compress-pos=no",
+            "--dump-instr=yes",
+        ])
         .arg(out)
         .arg(program)
         .args(arguments)
@@ -98,78 +103,79 @@ fn run(program: &Path, profile: &Path, arguments: &[&str]) -> Result<Count, Coun
 }
 
 /// Whose instructions the lines of a profile are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
+#[derive(Clone, Copy)]
+enum Owner<'a> {
     Ours,
-    Allocator,
-    Library,
+    /// A function of the allocator that hands out memory.
+    Giver(&'a str),
+    Other,
 }
 
-impl Owner {
-    fn of(object: &str, function: &str, ours: &str) -> Owner {
+impl<'a> Owner<'a> {
+    fn of(object: &str, function: &'a str, ours: &str) -> Owner<'a> {
+        let givers = ["mi_malloc", "mi_zalloc", "mi_calloc", "mi_realloc"];
         if object != ours {
-            Owner::Library
-        } else if is_allocator(function) {
-            Owner::Allocator
+            Owner::Other
+        } else if givers.iter().any(|giver| function.starts_with(giver)) {
+            Owner::Giver(function)
+        } else if function.trim_start_matches('_').starts_with("mi_") {
+            // mimalloc's other functions.
+            Owner::Other
         } else {
             Owner::Ours
         }
     }
 }
 
-/// mimalloc's functions, public and internal ones.
-fn is_allocator(function: &str) -> bool {
-    function.trim_start_matches('_').starts_with("mi_")
-}
-
-/// True for the functions that hand out memory.
-fn asks_for_memory(function: &str) -> bool {
-    ["mi_malloc", "mi_zalloc", "mi_calloc", "mi_realloc"]
-        .iter()
-        .any(|name| function.starts_with(name))
-}
-
-/// Adds up a profile in callgrind's format, written without compression of names and positions.
+/// Adds up a profile in callgrind's format, written with addresses and without compression of names and positions.
 ///
-/// <https://valgrind.org/docs/manual/cl-format.html>: a line with `fn=` says whose costs follow, each on a line of two
-/// numbers: where, and how many. `cfn=` and `calls=` tell of a call; the line behind `calls=` is what the call cost,
-/// which also stands where the callee's own lines are.
+/// <https://valgrind.org/docs/manual/cl-format.html>: `fn=` says whose costs follow, each on a line of its address, its
+/// source line, and how many. The line behind `calls=` is what a call cost, which also stands where the callee's own
+/// lines are. The number of calls cannot be used, for callgrind counts calls also while it does not collect; but the
+/// first instruction of a function was executed once for each call.
 fn read(profile: &str, ours: &str) -> Result<Count, CountError> {
-    let mut count = Count::default();
-    let (mut object, mut owner) = ("", Owner::Library);
-    let (mut callee, mut is_call) = ("", false);
+    let mut instructions = 0;
+    let mut entries: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    let (mut object, mut owner, mut is_call) = ("", Owner::Other, false);
     let body = profile
         .lines()
         .skip_while(|line| !line.starts_with("summary:"));
     for line in body.skip(1) {
-        let number = |text: &str| {
-            let number = text.split_ascii_whitespace().next();
-            let number = number.and_then(|number| number.parse::<u64>().ok());
-            number.ok_or_else(|| CountError::Line(line.to_owned()))
-        };
-        if let Some(cost) = line.strip_prefix(|first: char| first.is_ascii_digit()) {
-            let cost = cost.split_once(' ').map_or("", |(_, cost)| cost);
-            if !std::mem::take(&mut is_call) && owner == Owner::Ours {
-                count.instructions += number(cost)?;
+        if line.starts_with("0x") {
+            if std::mem::take(&mut is_call) {
+                continue;
+            }
+            let (address, cost) = cost(line).ok_or_else(|| CountError::Line(line.to_owned()))?;
+            match owner {
+                Owner::Ours => instructions += cost,
+                Owner::Giver(name) => {
+                    let first = entries.entry(name).or_insert((address, cost));
+                    *first = (*first).min((address, cost));
+                }
+                Owner::Other => {}
             }
             continue;
         }
         match line.split_once(['=', ':']) {
             Some(("ob", name)) => object = name,
             Some(("fn", name)) => owner = Owner::of(object, name, ours),
-            Some(("cfn", name)) => callee = name,
-            Some(("calls", calls)) => {
-                is_call = true;
-                if owner == Owner::Ours && asks_for_memory(callee) {
-                    count.allocations += number(calls)?;
-                }
-            }
-            Some(("fl" | "fi" | "fe" | "cfi" | "cfl" | "cob" | "totals", _)) => {}
+            Some(("calls", _)) => is_call = true,
+            Some(("fl" | "fi" | "fe" | "cfi" | "cfl" | "cfn" | "cob" | "totals", _)) => {}
             None if line.is_empty() => {}
             _ => return Err(CountError::Line(line.to_owned())),
         }
     }
-    Ok(count)
+    Ok(Count {
+        instructions,
+        allocations: entries.values().map(|(_, calls)| calls).sum(),
+    })
+}
+
+/// Address and cost of a line.
+fn cost(line: &str) -> Option<(u64, u64)> {
+    let mut words = line.strip_prefix("0x")?.split_ascii_whitespace();
+    let address = u64::from_str_radix(words.next()?, 16).ok()?;
+    Some((address, words.nth(1)?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -178,38 +184,43 @@ mod tests {
 
     const PROFILE: &str = "\
 # callgrind format
+positions: instr line
 events: Ir
 summary: 999
 
 ob=/lib/libc.so.6
 fl=memmove.S
 fn=__memcpy_avx_unaligned_erms
-264 1000
+0x5000 264 1000
 
 ob=/bin/micro
 fl=???
 fn=rib::table::Table::add
-0 7
+0x1000 0 7
 fe=/rustc/vec.rs
-12 5
+0x1003 12 5
 cfn=mi_malloc_aligned
-calls=3 0
-0 600
+calls=30 0xfffe 0
+0x1007 0 600
 cob=/lib/libc.so.6
 cfi=memmove.S
 cfn=__memcpy_avx_unaligned_erms
-calls=2 264
-0 40
-1 8
+calls=2 0x5000 264
+0x100b 0 40
+0x100f 1 8
 
 fn=mi_malloc_aligned
-0 300
+0x10000 0 300
+0xfffe 0 3
 cfn=_mi_malloc_generic
-calls=1 0
-0 200
+calls=1 0x3000 0
+0x10004 0 200
+
+fn=mi_realloc_aligned
+0x4000 0 1
 
 fn=_mi_malloc_generic
-0 200
+0x3000 0 200
 
 totals: 999
 ";
@@ -218,13 +229,13 @@ totals: 999
     fn what_is_ours_is_counted_once_and_nothing_else() {
         let count = read(PROFILE, "/bin/micro").unwrap();
         assert_eq!(count.instructions, 7 + 5 + 8);
-        assert_eq!(count.allocations, 3);
+        assert_eq!(count.allocations, 3 + 1);
         assert_eq!(read(PROFILE, "/bin/other").unwrap(), Count::default());
     }
 
     #[test]
     fn a_line_that_is_not_understood_is_named() {
-        for line in ["jump=1 2", "12 many", "what is this"] {
+        for line in ["jump=1 2", "0x12 1 many", "0x12 1", "what is this"] {
             let profile = format!("summary: 1\nob=/bin/micro\nfn=f\n{line}\n");
             let error = read(&profile, "/bin/micro").unwrap_err().to_string();
             assert!(error.contains(line), "{error}");
