@@ -43,6 +43,32 @@ impl Net {
         }
     }
 
+    /// All connections between two nodes break: both ends are told at once, and what was on its way is lost.
+    pub fn sever(&mut self, one: NodeId, other: NodeId) {
+        let ends: Vec<PipeId> = self.nodes[one.0]
+            .ends
+            .values()
+            .map(|(pipe, _)| *pipe)
+            .collect();
+        let cause = CloseCause::Error(std::io::ErrorKind::ConnectionReset);
+        for pipe in ends {
+            let is_between = self.pipe(pipe).is_some_and(|pipe| {
+                let mut sides = pipe.sides.iter();
+                sides.any(|side| matches!(side.end, End::Node(id, _) if id == other))
+            });
+            for side in [0, 1] {
+                if is_between {
+                    self.hear_end(pipe, side, cause);
+                }
+            }
+        }
+    }
+
+    /// Connections that at least one end has not closed.
+    pub fn connections(&self) -> usize {
+        self.pipes.iter().flatten().count()
+    }
+
     /// A scripted peer connects to the node of this address. What it was connected to before breaks.
     pub fn connect(&mut self, peer: PeerHandle, to: IpAddr) {
         self.cut(peer);

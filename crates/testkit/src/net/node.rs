@@ -234,6 +234,12 @@ impl Net {
         let super::pipe::End::Node(_, conn) = ends.sides[side].end else {
             return 0;
         };
+        if self.nodes[id.0].speaker.is_full() {
+            // What is not read waits at its sender, until a step has made room.
+            self.nodes[id.0].queue_run();
+            self.queue_read(id, pipe, side);
+            return 0;
+        }
         let flow = &mut ends.sides[1 - side].out;
         let speaker = &mut self.nodes[id.0].speaker;
         while taken < AT_ONCE {

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use config::Role;
 use wire::Prefix;
 
 use super::seeds;
@@ -89,6 +90,8 @@ impl Storm {
             kinds: kinds(&mut dice),
             hold_time: dice.pick(&[3, 9, 90]),
             tombstones: 1000,
+            role: dice.pick(&[Role::Reflector, Role::Reflector, Role::Node]),
+            has_kernel: dice.one_in(2),
             options: options(seed),
         };
         let mut world = World::new(plan);

@@ -22,6 +22,9 @@ pub(super) struct Plan {
     /// Of each peer, in seconds.
     pub(super) hold_time: u16,
     pub(super) tombstones: usize,
+    pub(super) role: Role,
+    /// A node writes kernel routes.
+    pub(super) has_kernel: bool,
     pub(super) options: Options,
 }
 
@@ -35,6 +38,8 @@ impl Plan {
             kinds: kinds.to_vec(),
             hold_time: 9,
             tombstones: 1000,
+            role: Role::Reflector,
+            has_kernel: false,
             options: Options::default(),
         }
     }
@@ -44,6 +49,9 @@ impl Plan {
             "as: {OUR_AS}\nrouter-id: {ROUTER_ID}\nlimits: {{export-log: 1MiB, tombstones: {}}}\npeers:\n",
             self.tombstones
         );
+        if self.role == Role::Node && !self.has_kernel {
+            text.insert_str(0, "kernel: {enabled: false}\n");
+        }
         for party in parties {
             let what = match party.kind {
                 Kind::Ebgp => format!("as: {}, import: all", party.script.asn),
@@ -116,7 +124,7 @@ impl World {
         }
         let text = plan.text(&parties);
         let own = (IpAddr::V4(ROUTER_ID), "10.0.0.0/16".parse().unwrap());
-        let rr = net.add(config(Role::Reflector, &text), &[own]);
+        let rr = net.add(config(plan.role, &text), &[own]);
         World {
             dice: Dice::new(plan.options.seed ^ 0xabcd),
             plan,
@@ -224,7 +232,7 @@ impl World {
             .iter()
             .map(|peer| self.oracle.party(*peer).clone());
         let text = self.plan.text(&parties.collect::<Vec<_>>());
-        let changed = config(Role::Reflector, &text);
+        let changed = config(self.plan.role, &text);
         self.net
             .ask(self.rr, |speaker, now| speaker.reload(now, changed));
     }
