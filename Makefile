@@ -10,7 +10,7 @@ demo:
 test:
 	scripts/test $(ARGS)
 
-# More cases, slow tests, and the load tool
+# More cases, slow tests, and a short benchmark
 test-long:
 	scripts/test-long
 

@@ -13,8 +13,6 @@ mod exchange;
 mod harness;
 #[path = "labs/hostile.rs"]
 mod hostile;
-#[path = "labs/load.rs"]
-mod load;
 #[path = "labs/mesh.rs"]
 mod mesh;
 #[path = "labs/operation.rs"]

@@ -13,14 +13,14 @@ use super::subject::{Layout, Maker, Meter, Peers, SERVER};
 use crate::Result;
 
 /// The size of a cluster case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cluster {
-    /// How many clients there are.
-    pub clients: usize,
-    /// How many blocks of each family a client announces.
-    pub blocks: usize,
     /// IPv6 blocks too.
     pub dual: bool,
+    /// How many blocks of each family a client announces.
+    pub blocks: usize,
+    /// How many clients there are.
+    pub clients: usize,
     /// Clients connect spread over this time and announce when their session is up; without it
     /// all are up before anybody announces.
     pub arrival: Option<Duration>,

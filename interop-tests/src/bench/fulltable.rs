@@ -14,7 +14,7 @@ use super::table::{AS, FEEDER_AS, RECEIVER_AS, Table};
 use crate::Result;
 
 /// The size of a full-table case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FullTable {
     /// How many prefixes there are.
     pub prefixes: usize,

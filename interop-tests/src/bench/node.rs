@@ -16,7 +16,7 @@ use super::kernel::{Monitor, add_routes};
 use super::net::Net;
 use super::peer::Peer;
 use super::stage::{self, Clock};
-use super::subject::{Layout, Maker, Meter, Peers, SERVER, Subject, render};
+use super::subject::{Layout, Maker, Meter, Peers, SERVER, Subject, settings};
 use crate::Result;
 use crate::lab::Lab;
 use crate::speaker::{AttributeSet, update_v4};
@@ -28,7 +28,7 @@ const NODES: usize = 250;
 const PER_UPDATE: usize = 40;
 
 /// The size of a node case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Node {
     /// How many routes there are; each comes from both reflectors.
     pub routes: usize,
@@ -61,7 +61,7 @@ impl Node {
             dual: false,
         };
         let subject = Subject::start(maker, &namespace, &layout)?;
-        show(&render(maker, &namespace, &layout));
+        show(&settings(maker, &namespace, &layout));
         let meter = subject.meter();
         load.within(|| self.measure(maker, &routes, &mut monitor, meter))
     }

@@ -130,7 +130,8 @@ impl Section {
         let known = |case: &&Case| {
             (self.holds)(case) && MAKERS.iter().any(|maker| self.has(results, case, *maker))
         };
-        let rows: Vec<&Case> = cases.iter().filter(known).collect();
+        let mut rows: Vec<&Case> = cases.iter().filter(known).collect();
+        rows.sort();
         if rows.is_empty() {
             return String::new();
         }
@@ -205,21 +206,25 @@ fn short(ratio: f64) -> String {
 fn label(case: &Case) -> String {
     match case {
         Case::FullTable(case) => format!(
-            "{} feeders, {} receivers, {}k",
-            case.feeders,
-            case.receivers,
+            "{}, {}, {}k",
+            counted(case.feeders, "feeder"),
+            counted(case.receivers, "receiver"),
             case.prefixes / 1000
         ),
         Case::Cluster(case) => {
             let family = if case.dual { ", IPv4 and IPv6" } else { "" };
-            let blocks = if case.blocks == 1 { "block" } else { "blocks" };
-            format!("{} clients, {} {blocks}{family}", case.clients, case.blocks)
+            let blocks = counted(case.blocks, "block");
+            format!("{} clients, {blocks}{family}", case.clients)
         }
         Case::Churn(case) => format!("{} clients, {} flaps/s", case.clients, case.rate),
         Case::Loss(case) => format!("{} clients", case.clients),
         Case::Slow(case) => format!("{} clients, {} do not read", case.clients, case.slow),
         Case::Node(case) => format!("{} routes", case.routes),
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Writes `performance.md` and its charts into `docs`. What `performance-notes.md` there says

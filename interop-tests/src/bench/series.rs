@@ -1,5 +1,6 @@
-//! Many cases against many daemons, side by side: every daemon has its turn in a repetition before
-//! the next begins, so that a change of the machine's mood meets all of them.
+//! Many cases against many daemons, side by side: in each case every daemon has its turn before the
+//! next case begins, so that a change of the machine's mood meets all of them, and every case is
+//! run once before any is repeated, so that what is cut off has few gaps.
 
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,7 +17,7 @@ const MOST_LINES: usize = 36;
 /// What a series is made of.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// The cases, small ones first.
+    /// The cases, cheap ones first.
     pub cases: Vec<Case>,
     /// The daemons.
     pub makers: Vec<Maker>,
@@ -68,16 +69,17 @@ impl Series {
         for maker in &self.makers {
             results.note("versions", maker.name(), &version(*maker))?;
         }
-        for case in &self.cases {
-            for maker in self.makers.iter().filter(|_| self.fresh) {
-                results.forget(case, *maker)?;
-            }
-            let repetitions = self.repetitions.unwrap_or(case.repetitions());
-            for round in 1..=repetitions {
+        let repetitions = |case: &Case| self.repetitions.unwrap_or(case.repetitions());
+        let most = self.cases.iter().map(repetitions).max().unwrap_or(0);
+        for round in 1..=most {
+            for case in self.cases.iter().filter(|case| repetitions(case) >= round) {
                 for maker in &self.makers {
                     if self.budget.is_some_and(|budget| started.elapsed() > budget) {
                         tell("the time is over; what is missing stays missing");
                         return Ok(());
+                    }
+                    if self.fresh && round == 1 {
+                        results.forget(case, *maker)?;
                     }
                     if results.runs(case, *maker) < round {
                         let line = self.one(results, case, *maker)?;
@@ -145,13 +147,15 @@ fn shortened(configuration: &str) -> String {
     // The directory of a lab has another name each time.
     let dir = std::env::temp_dir().join(DIR_PREFIX);
     let dir = dir.to_string_lossy();
-    let whole = |line: &&str| match line.find(&*dir) {
-        Some(at) => format!(
-            "{}DIR/{}",
-            &line[..at],
-            line.rsplit('/').next().unwrap_or_default()
-        ),
-        None => (*line).to_owned(),
+    let whole = |line: &&str| {
+        let words = line.split(' ').map(|word| match word.find(&*dir) {
+            Some(at) => match word[at + dir.len()..].split_once('/') {
+                Some((_, rest)) => format!("{}DIR/{rest}", &word[..at]),
+                None => format!("{}DIR", &word[..at]),
+            },
+            None => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
     };
     lines.iter().map(whole).collect::<Vec<_>>().join("\n")
 }
@@ -259,6 +263,14 @@ fn version(maker: Maker) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_directory_of_a_lab_has_one_name() {
+        let dir = std::env::temp_dir().join(DIR_PREFIX).display().to_string();
+        let text = format!("$ bird -c {dir}7-0-bench/bird.conf\nsocket \"{dir}7-0-bench/x\"\nrest");
+        let shown = "$ bird -c DIR/bird.conf\nsocket \"DIR/x\"\nrest";
+        assert_eq!(shortened(&text), shown);
+    }
 
     #[test]
     fn the_date_is_one() {

@@ -8,7 +8,7 @@ use nix::sys::time::TimeValLike;
 
 use super::Figures;
 use super::net::Net;
-use super::subject::{Layout, Maker, Meter, SERVER, Subject, render};
+use super::subject::{Layout, Maker, Meter, SERVER, Subject, settings};
 use super::workload::Workload;
 use crate::Result;
 use crate::lab::{Lab, Namespace};
@@ -24,7 +24,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 pub(super) struct Stage {
     subject: Subject,
     namespace: Namespace,
-    /// The daemon's configuration.
+    /// How the daemon was started and configured.
     pub(super) configuration: String,
     _lab: Lab,
 }
@@ -42,7 +42,7 @@ impl Stage {
         ))?;
         Ok(Stage {
             subject: Subject::start(maker, &namespace, layout)?,
-            configuration: render(maker, &namespace, layout),
+            configuration: settings(maker, &namespace, layout),
             namespace,
             _lab: lab,
         })

@@ -19,7 +19,7 @@ const AWAY: Duration = Duration::from_millis(100);
 const SLOW_BUFFER: usize = 4096;
 
 /// Blocks that come and go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Churn {
     /// How many clients of one block there are.
     pub clients: usize,
@@ -30,7 +30,7 @@ pub struct Churn {
 }
 
 /// Clients that die one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loss {
     /// How many clients of one block there are.
     pub clients: usize,
@@ -39,7 +39,7 @@ pub struct Loss {
 }
 
 /// Clients that stop reading while everybody announces again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slow {
     /// How many clients of one block there are.
     pub clients: usize,

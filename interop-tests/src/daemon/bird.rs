@@ -206,17 +206,6 @@ fn render(spec: &Spec, own: &[Announcement], extra: &str) -> String {
     for neighbor in &spec.neighbors {
         text.push_str(&render_neighbor(spec, neighbor));
     }
-    if let Some(range) = &spec.dynamic {
-        let _ = write!(
-            text,
-            "protocol static reach4 {{ ipv4 {{ table igp4; }}; route {range} via \"lo\"; }}\n\
-             protocol bgp clients {{\n  local {local} as {asn}; neighbor range {range} as {asn};\n  \
-             passive on; multihop; rr client; rr cluster id {local}; dynamic name \"dyn\";\n  \
-             ipv4 {{ import all; export filter to_peer; igp table igp4; }};\n}}\n",
-            local = spec.v4,
-            asn = spec.asn,
-        );
-    }
     text.push_str(extra);
     text
 }

@@ -95,8 +95,6 @@ pub struct Spec {
     pub kernel: bool,
     /// What it originates from the start, without any optional attribute.
     pub blocks: Vec<IpNet>,
-    /// Where clients of its own AS may connect from without being named; for [`Bird`] and [`Ours`].
-    pub dynamic: Option<IpNet>,
     /// Who it talks to.
     pub neighbors: Vec<Neighbor>,
 }
@@ -112,7 +110,6 @@ impl Spec {
             cluster_id: None,
             kernel: false,
             blocks: Vec::new(),
-            dynamic: None,
             neighbors: Vec::new(),
         }
     }

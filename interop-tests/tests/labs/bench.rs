@@ -120,3 +120,19 @@ fn a_node_writes_the_routes_of_a_reflector() -> Result<()> {
     )?;
     expect(&node.run(Maker::Null, quietly)?, &["route_us"])
 }
+
+mod makers {
+    use super::*;
+
+    #[test]
+    fn a_hundred_clients_of_bird_learn_all() -> Result<()> {
+        if !runs(Maker::Bird) {
+            return Ok(());
+        }
+        let cluster = Cluster {
+            clients: 100,
+            ..CLUSTER
+        };
+        cluster.run(Maker::Bird, quietly).map(drop)
+    }
+}

@@ -15,6 +15,7 @@ use std::fmt;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::daemon::{FRR_BGPD, GOBGPD, bgpd_binary, reflector_binary};
@@ -137,19 +138,11 @@ impl Subject {
     /// # Errors
     /// When it ends by itself, or does not listen within 20 s.
     pub(super) fn start(maker: Maker, namespace: &Namespace, layout: &Layout) -> Result<Subject> {
-        let config = namespace.dir().join(format!("{maker}.conf"));
+        let config = config_path(maker, namespace);
         fs::write(&config, render(maker, namespace, layout))?;
         // OpenBGPD refuses a file that others may read.
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
-        let config = config.to_string_lossy().into_owned();
-        let command = match maker {
-            Maker::Ours => ours::command(layout, &config),
-            Maker::Null => null::command(layout),
-            Maker::Bird => bird::command(namespace, &config),
-            Maker::Frr => frr::command(namespace, &config),
-            Maker::Gobgp => gobgp::command(&config),
-            Maker::Openbgpd => openbgpd::command(&config),
-        };
+        let command = command(maker, namespace, layout);
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let process = namespace.start(maker.name(), &words, &Spawn::default())?;
         let mut subject = Subject { process };
@@ -173,8 +166,35 @@ impl Subject {
     }
 }
 
+/// How a daemon is started and what its file says, for people.
+pub(super) fn settings(maker: Maker, namespace: &Namespace, layout: &Layout) -> String {
+    let mut command = command(maker, namespace, layout);
+    if let (Maker::Ours | Maker::Null, Some(program)) = (maker, command.first_mut()) {
+        // Where it was built says nothing.
+        *program = program.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    let file = render(maker, namespace, layout);
+    format!("$ {}\n{file}", command.join(" "))
+}
+
+fn config_path(maker: Maker, namespace: &Namespace) -> PathBuf {
+    namespace.dir().join(format!("{maker}.conf"))
+}
+
+fn command(maker: Maker, namespace: &Namespace, layout: &Layout) -> Vec<String> {
+    let config = config_path(maker, namespace).to_string_lossy().into_owned();
+    match maker {
+        Maker::Ours => ours::command(layout, &config),
+        Maker::Null => null::command(layout),
+        Maker::Bird => bird::command(namespace, &config),
+        Maker::Frr => frr::command(namespace, &config),
+        Maker::Gobgp => gobgp::command(&config),
+        Maker::Openbgpd => openbgpd::command(&config),
+    }
+}
+
 /// The configuration of a daemon for this layout, as its file has it.
-pub(super) fn render(maker: Maker, namespace: &Namespace, layout: &Layout) -> String {
+fn render(maker: Maker, namespace: &Namespace, layout: &Layout) -> String {
     match maker {
         Maker::Ours => ours::render(namespace, layout),
         Maker::Null => String::new(),

@@ -20,15 +20,6 @@ pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> Stri
     if role == Role::Node && !spec.kernel {
         text.push_str("kernel:\n  enabled: false\n");
     }
-    if let Some(range) = &spec.dynamic {
-        let _ = write!(
-            text,
-            "dynamic-peers:\n  - prefix: {range}\n    as: {}\n    limit: 100000\n    \
-             route-reflector-client: {}\n    import: all\n    export: all\n",
-            spec.asn,
-            spec.cluster_id.is_some()
-        );
-    }
     if !spec.neighbors.is_empty() {
         text.push_str("peers:\n");
     }
