@@ -3,6 +3,8 @@
 //! A lab is written once for daemons of any maker. Those under `makers` run without a daemon of
 //! ours: when one of them fails too, the fault is in the harness or in this machine.
 
+#[path = "labs/addpath.rs"]
+mod addpath;
 #[path = "labs/bench.rs"]
 mod bench;
 #[path = "labs/demo.rs"]

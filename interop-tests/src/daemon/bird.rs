@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Spec, peer_name};
+use super::{Announcement, Daemon, Kind, Neighbor, Path, SessionState, Spec, peer_name};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
@@ -152,9 +152,9 @@ impl Daemon for Bird {
         Ok(SessionState::named(state.trim()))
     }
 
-    fn received(&self, peer: IpAddr) -> Result<Routes> {
+    fn paths(&self, peer: IpAddr) -> Result<Vec<(IpNet, Path)>> {
         let name = peer_name(peer);
-        let mut routes = Routes::new();
+        let mut routes = Vec::new();
         for table in ["master4", "master6"] {
             let answer = self.ask(&format!("show route table {table} all protocol {name}"))?;
             parse_routes(&answer, &mut routes)?;
@@ -250,7 +250,12 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
         true => format!(" igp table {table};"),
         false => String::new(),
     };
-    let channel = "import all; export filter to_peer;";
+    let add_path = if neighbor.add_path {
+        " add paths rx;"
+    } else {
+        ""
+    };
+    let channel = format!("import all; export filter to_peer;{add_path}");
     format!(
         "protocol bgp {name} {{\n  local {local} as {asn}; neighbor {address} as {remote};{options}\n  \
          connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart off;\n  \
@@ -265,14 +270,16 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
     )
 }
 
-/// Reads `show route all`: a line that begins with a prefix, then indented attributes.
-fn parse_routes(answer: &str, routes: &mut Routes) -> Result<()> {
+/// Reads `show route all`: for each path a line with the prefix, or with blanks where it is the one
+/// of the path before, then attributes behind a tab.
+fn parse_routes(answer: &str, routes: &mut Vec<(IpNet, Path)>) -> Result<()> {
     let mut current: Option<IpNet> = None;
     for line in answer.lines() {
-        if let Some(prefix) = line.split(' ').next().and_then(|word| word.parse().ok()) {
-            current = Some(prefix);
+        let named = line.split(' ').next().and_then(|word| word.parse().ok());
+        current = named.or(current);
+        if let Some(prefix) = current.filter(|_| named.is_some() || line.starts_with(' ')) {
             // A prefix without BGP.next_hop is no BGP route; the placeholder is replaced below.
-            routes.insert(prefix, Path::via(Ipv4Addr::UNSPECIFIED.into()));
+            routes.push((prefix, Path::via(Ipv4Addr::UNSPECIFIED.into())));
         }
         let Some((name, value)) = line
             .trim()
@@ -281,8 +288,8 @@ fn parse_routes(answer: &str, routes: &mut Routes) -> Result<()> {
         else {
             continue;
         };
-        let path = current
-            .and_then(|prefix| routes.get_mut(&prefix))
+        let (_, path) = routes
+            .last_mut()
             .ok_or_else(|| LabError::new(format!("attribute before prefix: {line}")))?;
         read_attribute(path, name, value.trim())
             .ok_or_else(|| LabError::new(format!("bird's line not understood: {line}")))?;
@@ -332,10 +339,15 @@ mod tests {
             \tvia 10.0.0.2 on eth0\n\tType: BGP univ\n\tBGP.origin: IGP\n\
             \tBGP.as_path: 65001 65002\n\tBGP.next_hop: 10.0.0.2\n\tBGP.med: 7\n\
             \tBGP.local_pref: 100\n\tBGP.community: (65001,1) (65001,2)\n\
-            \tBGP.originator_id: 10.0.0.9\n\tBGP.cluster_list: 10.0.0.1 10.0.0.3\n";
-        let mut routes = Routes::new();
+            \tBGP.originator_id: 10.0.0.9\n\tBGP.cluster_list: 10.0.0.1 10.0.0.3\n\
+            \u{20}                    unicast [p10_0_0_3 2026-11-21] (100) [AS65001i]\n\
+            \tvia 10.0.0.3 on eth0\n\tBGP.next_hop: 10.0.0.3\n";
+        let mut routes = Vec::new();
         parse_routes(answer, &mut routes).unwrap();
-        let path = &routes[&"10.1.0.0/24".parse().unwrap()];
+        let prefix = "10.1.0.0/24".parse().unwrap();
+        assert!(routes.len() == 2 && routes.iter().all(|(of, _)| *of == prefix));
+        assert_eq!(routes[1].1.next_hop, IpAddr::from([10, 0, 0, 3]));
+        let path = &routes[0].1;
         assert_eq!(path.as_path, [65001, 65002]);
         assert_eq!((path.med, path.local_pref), (Some(7), Some(100)));
         assert_eq!(path.communities.len(), 2);

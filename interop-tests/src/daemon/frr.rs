@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Spec};
+use super::{Announcement, Daemon, Kind, Neighbor, Path, SessionState, Spec};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
@@ -152,8 +152,8 @@ impl Daemon for Frr {
         ))
     }
 
-    fn received(&self, peer: IpAddr) -> Result<Routes> {
-        let mut routes = Routes::new();
+    fn paths(&self, peer: IpAddr) -> Result<Vec<(IpNet, Path)>> {
+        let mut routes = Vec::new();
         for family in ["ipv4", "ipv6"] {
             let list = self.ask(&[&format!("show bgp {family} unicast json")])?;
             let list: Value = serde_json::from_str(&list)?;
@@ -168,9 +168,9 @@ impl Daemon for Frr {
                     .map(Vec::as_slice)
                     .unwrap_or_default();
                 let from_peer = |path: &&Value| path["peer"]["peerId"] == peer.to_string().as_str();
-                if let Some(path) = paths.iter().find(from_peer) {
-                    let prefix = prefix.parse().map_err(|_| LabError::new(prefix.as_str()))?;
-                    routes.insert(prefix, read_path(path)?);
+                let prefix = prefix.parse().map_err(|_| LabError::new(prefix.as_str()))?;
+                for path in paths.iter().filter(from_peer) {
+                    routes.push((prefix, read_path(path)?));
                 }
             }
         }

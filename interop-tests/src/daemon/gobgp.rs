@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Announcement, Daemon, Kind, Neighbor, Path, Routes, SessionState, Spec};
+use super::{Announcement, Daemon, Kind, Neighbor, Path, SessionState, Spec};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
@@ -139,8 +139,8 @@ impl Daemon for Gobgp {
         }
     }
 
-    fn received(&self, peer: IpAddr) -> Result<Routes> {
-        let mut routes = Routes::new();
+    fn paths(&self, peer: IpAddr) -> Result<Vec<(IpNet, Path)>> {
+        let mut routes = Vec::new();
         for family in ["ipv4", "ipv6"] {
             let answer =
                 self.ask(&["neighbor", &peer.to_string(), "adj-in", "-a", family, "-j"])?;
@@ -148,8 +148,8 @@ impl Daemon for Gobgp {
                 for (prefix, paths) in &prefixes {
                     let prefix = prefix.parse().map_err(|_| LabError::new(prefix.as_str()))?;
                     // A prefix that is just being withdrawn has an empty list of paths.
-                    if let Some(path) = paths.as_array().and_then(|paths| paths.first()) {
-                        routes.insert(prefix, read_path(path)?);
+                    for path in paths.as_array().into_iter().flatten() {
+                        routes.push((prefix, read_path(path)?));
                     }
                 }
             }
@@ -230,6 +230,9 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
             text,
             "  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{family}\"\n"
         );
+        if neighbor.add_path {
+            text.push_str("    [neighbors.afi-safis.add-paths.config]\n      receive = true\n");
+        }
     }
     text
 }

@@ -153,6 +153,7 @@ impl Spec {
             asn: self.asn,
             passive: false,
             client: false,
+            add_path: false,
             name: peer_name(self.v4.into()),
             import: "all".to_owned(),
             export: "all".to_owned(),
@@ -194,6 +195,8 @@ pub struct Neighbor {
     pub passive: bool,
     /// Whether it is a client of ours (RFC 4456).
     pub client: bool,
+    /// Whether we take several paths of a prefix from it (RFC 7911); FRR always does, ours never.
+    pub add_path: bool,
     /// What our own configuration calls it; other daemons always use [`peer_name`].
     pub name: String,
     /// What is taken from it, as our own configuration says it; other daemons take all.
@@ -214,6 +217,13 @@ impl Neighbor {
     #[must_use]
     pub fn client(mut self) -> Neighbor {
         self.client = true;
+        self
+    }
+
+    /// The same, and we take several paths of a prefix from it.
+    #[must_use]
+    pub fn add_path(mut self) -> Neighbor {
+        self.add_path = true;
         self
     }
 
@@ -376,11 +386,19 @@ pub trait Daemon {
     /// When the daemon does not answer or does not know the peer.
     fn session(&self, peer: IpAddr) -> Result<SessionState>;
 
-    /// What it received from `peer` and accepted, both families.
+    /// What it received from `peer` and accepted, both families, each path of a prefix by itself.
     ///
     /// # Errors
     /// When the daemon does not answer or its answer is not understood.
-    fn received(&self, peer: IpAddr) -> Result<Routes>;
+    fn paths(&self, peer: IpAddr) -> Result<Vec<(IpNet, Path)>>;
+
+    /// The same where there is one path of each prefix.
+    ///
+    /// # Errors
+    /// As [`Daemon::paths`].
+    fn received(&self, peer: IpAddr) -> Result<Routes> {
+        Ok(self.paths(peer)?.into_iter().collect())
+    }
 
     /// Originates a route.
     ///

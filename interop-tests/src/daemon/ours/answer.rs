@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::daemon::{Path, Routes, SessionState};
+use crate::daemon::{Path, SessionState};
 use crate::{LabError, Result};
 
 /// The peer of an answer to `peer get`, which may be alone, in a list, or in a field.
@@ -38,7 +38,7 @@ pub(super) fn four_tuple(answer: &Value) -> Result<String> {
     }
 }
 
-pub(super) fn routes(answer: &Value) -> Result<Routes> {
+pub(super) fn routes(answer: &Value) -> Result<Vec<(IpNet, Path)>> {
     let list = answer.as_array().or_else(|| answer["routes"].as_array());
     let list = list.ok_or_else(|| LabError::new(format!("no routes in {answer}")))?;
     let valid = list

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Announcement, Daemon, Kind, Routes, SessionState, Spec};
+use super::{Announcement, Daemon, Kind, Path, SessionState, Spec};
 use super::{bgpctl_binary, bgpd_binary, reflector_binary};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
@@ -254,7 +254,7 @@ impl Daemon for Ours {
         answer::session(&self.peer(peer)?)
     }
 
-    fn received(&self, peer: IpAddr) -> Result<Routes> {
+    fn paths(&self, peer: IpAddr) -> Result<Vec<(IpNet, Path)>> {
         answer::routes(&self.ctl_json(&["route", "list", "--in", &peer.to_string()])?)
     }
 
