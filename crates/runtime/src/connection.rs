@@ -64,7 +64,8 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
     let ended = loop {
         if let Some(last) = handle.closing.take() {
             pending.extend(last);
-            leave(&core, &stream, pending).await;
+            // On the heap, so that a connection that is open does not hold the room for its end.
+            Box::pin(leave(&core, &stream, pending)).await;
             break None;
         }
         if !deaf && pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
