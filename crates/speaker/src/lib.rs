@@ -217,7 +217,7 @@ impl Speaker {
             return;
         };
         let id = known.peer;
-        out.extend(known.control.drain(..));
+        out.extend(std::mem::take(&mut known.control));
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };

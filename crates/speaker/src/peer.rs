@@ -172,7 +172,8 @@ impl Peer {
 /// All peers by slot, with an index by address.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    slots: Vec<Option<Peer>>,
+    /// Each on the heap, so that room for more peers costs a word each.
+    slots: Vec<Option<Box<Peer>>>,
     free: Vec<u32>,
     by_address: HashMap<IpAddr, PeerId>,
 }
@@ -193,7 +194,7 @@ impl Peers {
     pub(crate) fn insert(&mut self, peer: Peer) {
         self.by_address.insert(peer.config.address, peer.id);
         let index = (peer.id.0 - FIRST_SLOT) as usize;
-        self.slots[index] = Some(peer);
+        self.slots[index] = Some(Box::new(peer));
     }
 
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer> {
@@ -201,19 +202,19 @@ impl Peers {
         let peer = self.slots.get_mut(index as usize)?.take()?;
         self.by_address.remove(&peer.config.address);
         self.free.push(index);
-        Some(peer)
+        Some(*peer)
     }
 
     pub(crate) fn get(&self, id: PeerId) -> Option<&Peer> {
         self.slots
             .get(id.0.checked_sub(FIRST_SLOT)? as usize)?
-            .as_ref()
+            .as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
         self.slots
             .get_mut(id.0.checked_sub(FIRST_SLOT)? as usize)?
-            .as_mut()
+            .as_deref_mut()
     }
 
     pub(crate) fn by_address(&self, address: IpAddr) -> Option<PeerId> {
@@ -221,11 +222,11 @@ impl Peers {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.slots.iter().flatten()
+        self.slots.iter().flatten().map(|peer| &**peer)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
-        self.slots.iter_mut().flatten()
+        self.slots.iter_mut().flatten().map(|peer| &mut **peer)
     }
 
     pub(crate) fn ids(&self) -> Vec<PeerId> {
