@@ -104,10 +104,14 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// An OPEN with the capabilities for both families, route refresh and four-octet AS numbers.
-pub fn open(asn: u32, hold_time: u16, router_id: Ipv4Addr) -> Vec<u8> {
+/// An OPEN with the capabilities for both families, route refresh and four-octet AS numbers; and, if it `takes_paths`, for
+/// several paths of a prefix in both (RFC 7911 section 4).
+pub fn open(asn: u32, hold_time: u16, router_id: Ipv4Addr, takes_paths: bool) -> Vec<u8> {
     let mut capabilities = vec![1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 2, 0, 65, 4];
     capabilities.extend(asn.to_be_bytes());
+    if takes_paths {
+        capabilities.extend([69, 8, 0, 1, 1, 1, 0, 2, 1, 1]);
+    }
     let short = u16::try_from(asn).unwrap_or(23456);
     let mut body = vec![4];
     body.extend(short.to_be_bytes());
@@ -260,13 +264,16 @@ pub fn body(message: &[u8]) -> &[u8] {
     &message[HEADER..]
 }
 
+/// A prefix and its path identifier, 0 where none is sent.
+pub type PathName = (Prefix, u32);
+
 /// What an UPDATE says.
 #[derive(Debug, Default)]
 pub struct Heard {
     /// Withdrawn.
-    pub gone: Vec<Prefix>,
+    pub gone: Vec<PathName>,
     /// Announced.
-    pub come: Vec<Prefix>,
+    pub come: Vec<PathName>,
     /// With what.
     pub route: Option<Route>,
     /// End-of-RIB of IPv4 (false) or IPv6 (true).
@@ -291,9 +298,14 @@ impl<'a> Reader<'a> {
         usize::from(self.octet()) << 8 | usize::from(self.octet())
     }
 
-    fn prefixes(&mut self, is_v6: bool) -> Vec<Prefix> {
+    fn prefixes(&mut self, is_v6: bool, has_ids: bool) -> Vec<PathName> {
         let mut prefixes = Vec::new();
         while !self.0.is_empty() {
+            let mut id = 0;
+            if has_ids {
+                id = u32::from_be_bytes(padded(self.take(4)));
+                assert_ne!(id, 0, "identifiers begin with 1");
+            }
             let length = self.octet();
             let octets = self.take(usize::from(length.div_ceil(8)));
             let address = if is_v6 {
@@ -303,7 +315,7 @@ impl<'a> Reader<'a> {
             };
             let prefix = Prefix::new(address, length).expect("a prefix of its family");
             assert_eq!(prefix, prefix.trunc(), "no bits behind the prefix");
-            prefixes.push(prefix);
+            prefixes.push((prefix, id));
         }
         prefixes
     }
@@ -315,20 +327,20 @@ fn padded<const N: usize>(octets: &[u8]) -> [u8; N] {
     all
 }
 
-/// Reads the body of an UPDATE.
+/// Reads the body of an UPDATE, with path identifiers or without.
 ///
 /// # Panics
 /// If it is not as a speaker has to write it: well-formed, attributes in order, never both announcing and withdrawing
 /// (RFC 7606 section 5.1).
-pub fn read_update(body: &[u8]) -> Heard {
+pub fn read_update(body: &[u8], has_ids: bool) -> Heard {
     let mut rest = Reader(body);
     let mut heard = Heard::default();
     let length = rest.pair();
-    heard.gone = Reader(rest.take(length)).prefixes(false);
+    heard.gone = Reader(rest.take(length)).prefixes(false, has_ids);
     let length = rest.pair();
     let mut attrs = Reader(rest.take(length));
     let is_bare = body.len() == 4;
-    heard.come = rest.prefixes(false);
+    heard.come = rest.prefixes(false, has_ids);
     let (mut route, mut next_hop, mut before) = (Vec::new(), None, 0);
     while !attrs.0.is_empty() {
         let (flags, code) = (attrs.octet(), attrs.octet());
@@ -349,12 +361,12 @@ pub fn read_update(body: &[u8]) -> Heard {
                 let address: [u8; 16] = value.take(16).try_into().expect("sixteen octets");
                 next_hop = Some(IpAddr::from(address));
                 value.octet();
-                heard.come.extend(value.prefixes(true));
+                heard.come.extend(value.prefixes(true, has_ids));
             }
             code::MP_UNREACH => {
                 let mut value = Reader(value);
                 assert_eq!(value.take(3), [0, 2, 1], "IPv6 unicast");
-                heard.gone.extend(value.prefixes(true));
+                heard.gone.extend(value.prefixes(true, has_ids));
                 if heard.gone.is_empty() {
                     heard.end_of_rib = Some(true);
                 }
@@ -412,7 +424,7 @@ mod tests {
         let mut heard = Vec::new();
         while let Some((length, kind)) = frame(octets) {
             assert_eq!(kind, 2);
-            heard.push(read_update(body(&octets[..length])));
+            heard.push(read_update(body(&octets[..length]), false));
             octets = &octets[length..];
         }
         assert!(octets.is_empty());
@@ -428,10 +440,11 @@ mod tests {
                 Prefix::V4(net) => net.subnets(length).unwrap().map(Prefix::V4).collect(),
                 Prefix::V6(net) => net.subnets(length).unwrap().map(Prefix::V6).collect(),
             };
+            let named: Vec<PathName> = prefixes.iter().map(|prefix| (*prefix, 0)).collect();
             let heard = read(&announce(&prefixes, &route(next_hop)));
             assert!(heard.len() > 1, "it takes more than one message");
             let come = heard.iter().flat_map(|heard| heard.come.clone());
-            assert_eq!(come.collect::<Vec<_>>(), prefixes);
+            assert_eq!(come.collect::<Vec<_>>(), named);
             assert!(
                 heard
                     .iter()
@@ -439,7 +452,7 @@ mod tests {
             );
             let gone = read(&withdraw(&prefixes));
             let gone = gone.iter().flat_map(|heard| heard.gone.clone());
-            assert_eq!(gone.collect::<Vec<_>>(), prefixes);
+            assert_eq!(gone.collect::<Vec<_>>(), named);
         }
         for family in [false, true] {
             assert_eq!(read(&end_of_rib(family))[0].end_of_rib, Some(family));
@@ -451,5 +464,13 @@ mod tests {
         let whole = keepalive();
         assert_eq!(frame(&whole), Some((19, 4)));
         assert!((0..19).all(|length| frame(&whole[..length]).is_none()));
+    }
+
+    #[test]
+    fn path_identifiers_are_read_where_they_are_agreed_on() {
+        let named = [0, 0, 0, 9, 24, 10, 0, 1];
+        let withdrawn = update(&named, &[], &[]);
+        let heard = read_update(body(&withdrawn), true);
+        assert_eq!(heard.gone, [("10.0.1.0/24".parse().unwrap(), 9)]);
     }
 }

@@ -45,9 +45,14 @@ pub struct Party {
     pub script: PeerScript,
     /// It is sent routes at all.
     pub is_told: bool,
+    /// How many paths of a prefix it is sent, if it takes them; it is sent the best one otherwise.
+    pub paths: usize,
     /// It is given the reflector itself as next hop of what comes from another AS.
     pub next_hop_self: bool,
 }
+
+/// A path, and who announced it.
+type Candidate<'a> = (PeerHandle, &'a Party, Route);
 
 /// All that was said to a reflector, and who it is.
 #[derive(Debug)]
@@ -144,16 +149,28 @@ impl Oracle {
         !(is_looped || is_back || is_foreign || is_own)
     }
 
-    /// The best path: rung by rung, whoever is not the best so far drops out.
-    pub fn best(&self, prefix: &Prefix) -> Option<(PeerHandle, Route)> {
-        let said = self.routes.get(prefix)?.iter();
-        let mut left: Vec<(PeerHandle, &Party, Route)> = said
+    /// The best paths, at most so many: the best one, the best of the others, and so on.
+    fn ranked(&self, prefix: &Prefix, most: usize) -> Vec<Candidate<'_>> {
+        let said = self.routes.get(prefix).into_iter().flatten();
+        let mut left: Vec<Candidate<'_>> = said
             .map(|(peer, route)| {
                 let party = &self.parties[peer];
                 (*peer, party, Oracle::received(party.kind, route))
             })
             .filter(|(_, party, route)| self.is_usable(party, route))
             .collect();
+        let mut ranked = Vec::new();
+        while ranked.len() < most
+            && let Some(best) = self.best(left.clone())
+        {
+            left.retain(|(peer, ..)| *peer != best.0);
+            ranked.push(best);
+        }
+        ranked
+    }
+
+    /// The best path: rung by rung, whoever is not the best so far drops out.
+    fn best<'a>(&self, mut left: Vec<Candidate<'a>>) -> Option<Candidate<'a>> {
         least(&mut left, |(_, _, route)| {
             u32::MAX - route.number(code::LOCAL_PREF).unwrap_or(100)
         });
@@ -190,12 +207,32 @@ impl Oracle {
         });
         least(&mut left, |(_, party, _)| u32::from(party.script.address));
         assert!(left.len() < 2, "one is the best");
-        left.pop().map(|(peer, _, route)| (peer, route))
+        left.pop()
     }
 
-    /// What a peer has to hold for a prefix.
-    pub fn expected(&self, to: PeerHandle, prefix: &Prefix) -> Option<Route> {
-        let (from, best) = self.best(prefix)?;
+    /// What a peer has to hold of a prefix, in the order of the marks.
+    pub fn expected(&self, to: PeerHandle, prefix: &Prefix) -> Vec<Route> {
+        let party = &self.parties[&to];
+        let most = if party.script.takes_paths {
+            party.paths
+        } else {
+            1
+        };
+        let ranked = self.ranked(prefix, most).into_iter();
+        let sent = ranked.filter_map(|(from, _, route)| self.sent(from, to, prefix, route));
+        let mut sent: Vec<Route> = sent.collect();
+        sent.sort_by_key(Route::mark);
+        sent
+    }
+
+    /// How a path from one peer is sent to another, if it is.
+    fn sent(
+        &self,
+        from: PeerHandle,
+        to: PeerHandle,
+        prefix: &Prefix,
+        best: Route,
+    ) -> Option<Route> {
         let (source, party) = (&self.parties[&from], &self.parties[&to]);
         if !party.is_told || source.kind == Kind::NonClient && party.kind == Kind::NonClient {
             return None;
@@ -280,10 +317,11 @@ impl Oracle {
     }
 
     /// The whole table that a peer has to hold.
-    pub fn table(&self, to: PeerHandle) -> BTreeMap<Prefix, Route> {
+    pub fn table(&self, to: PeerHandle) -> BTreeMap<Prefix, Vec<Route>> {
         let prefixes = self.routes.keys();
         prefixes
-            .filter_map(|prefix| Some((*prefix, self.expected(to, prefix)?)))
+            .map(|prefix| (*prefix, self.expected(to, prefix)))
+            .filter(|(_, paths)| !paths.is_empty())
             .collect()
     }
 }

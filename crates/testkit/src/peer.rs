@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use wire::Prefix;
 
-use crate::octets::{self, Heard, Route, code};
+use crate::octets::{self, Heard, PathName, Route, code};
 
 /// Names a scripted peer of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerHandle(pub usize);
 
 /// The routes that a peer holds.
-pub type Table = BTreeMap<Prefix, Rc<Route>>;
+pub type Table = BTreeMap<PathName, Rc<Route>>;
 
 /// Who a scripted peer is.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct PeerScript {
     pub router_id: Ipv4Addr,
     /// The hold time that it offers, in seconds.
     pub hold_time: u16,
+    /// It takes several paths of a prefix (RFC 7911), and is sent identifiers with them.
+    pub takes_paths: bool,
 }
 
 impl PeerScript {
@@ -135,6 +137,12 @@ impl Peer {
         self.talk.is_some()
     }
 
+    /// What it holds of a prefix, in the order of the identifiers.
+    pub fn holds(&self, prefix: Prefix) -> impl Iterator<Item = &Route> {
+        let paths = self.table.range((prefix, 0)..=(prefix, u32::MAX));
+        paths.map(|(_, route)| Rc::as_ref(route))
+    }
+
     /// The session is Established.
     pub fn is_established(&self) -> bool {
         self.talk.as_ref().is_some_and(|talk| talk.is_established)
@@ -192,6 +200,7 @@ impl Peer {
             self.script.asn,
             self.script.hold_time,
             self.script.router_id,
+            self.script.takes_paths,
         )
     }
 
@@ -239,7 +248,7 @@ impl Peer {
             }
             2 => {
                 talk.last_heard = now;
-                self.update(octets::read_update(body));
+                self.update(octets::read_update(body, self.script.takes_paths));
             }
             3 => talk.told = Some((body[0], body[1])),
             4 => {
@@ -261,16 +270,16 @@ impl Peer {
             return;
         }
         self.routes += (heard.gone.len() + heard.come.len()) as u64;
-        for prefix in &heard.gone {
-            self.table.remove(prefix);
+        for name in &heard.gone {
+            self.table.remove(name);
         }
         let Some(route) = heard.route.map(Rc::new) else {
             return;
         };
         self.must_be_mine(&route);
-        for prefix in heard.come {
-            self.must_be_newest(&route, prefix);
-            self.table.insert(prefix, Rc::clone(&route));
+        for name in heard.come {
+            self.must_be_newest(&route, name.0);
+            self.table.insert(name, Rc::clone(&route));
         }
     }
 

@@ -62,6 +62,8 @@ pub(super) struct Reached {
     resets: u64,
     cuts: u64,
     withdrawn: u64,
+    /// Prefixes of which somebody held several paths at rest.
+    several: usize,
 }
 
 /// Watches the bounds after each thing that the reflector does.
@@ -88,6 +90,7 @@ impl Storm {
         let mut dice = Dice::new(seed ^ 0x99);
         let plan = Plan {
             kinds: kinds(&mut dice),
+            takes_paths: dice.roll() & dice.roll(),
             hold_time: dice.pick(&[3, 9, 90]),
             tombstones: 1000,
             role: dice.pick(&[Role::Reflector, Role::Reflector, Role::Node]),
@@ -206,7 +209,8 @@ impl Storm {
             80 => {
                 let peer = self.some_peer();
                 let (told, own) = (!self.world.dice.one_in(3), self.world.dice.one_in(2));
-                self.world.change(peer, told, own);
+                let paths = self.world.dice.pick(&[1, 2, 3, 255]);
+                self.world.change(peer, told, own, paths);
             }
             _ => {
                 let wait = self.world.dice.pick(&[0, 1, 10, 200, 2000, 40_000]);
@@ -222,6 +226,11 @@ impl Storm {
         }
         self.world.rest();
         self.world.check();
+        for peer in &self.world.peers {
+            let table = self.world.net.peer(*peer).table();
+            let names: Vec<Prefix> = table.keys().map(|(prefix, _)| *prefix).collect();
+            self.reached.several += names.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        }
     }
 
     /// No hold timer expired, on either side; whoever was reset was too slow for too long.
@@ -268,6 +277,7 @@ fn at_rest_everybody_holds_what_the_oracle_says() {
         all.resets += run.resets;
         all.cuts += run.cuts;
         all.withdrawn += run.withdrawn;
+        all.several += run.several;
     });
     let reached = reached.into_inner();
     if std::env::var_os("SIM_SEED").is_none() {
@@ -275,6 +285,7 @@ fn at_rest_everybody_holds_what_the_oracle_says() {
         assert!(reached.resets > 0, "{reached:?}");
         assert!(reached.cuts > 40, "{reached:?}");
         assert!(reached.withdrawn > 1000, "{reached:?}");
+        assert!(reached.several > 500, "{reached:?}");
     }
 }
 

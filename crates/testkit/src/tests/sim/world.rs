@@ -19,6 +19,8 @@ pub(super) const OUR_V6: &str = "2001:db8:ffff::1";
 /// What is fixed of a world.
 pub(super) struct Plan {
     pub(super) kinds: Vec<Kind>,
+    /// Which of them take several paths of a prefix, as the bits of a number.
+    pub(super) takes_paths: u64,
     /// Of each peer, in seconds.
     pub(super) hold_time: u16,
     pub(super) tombstones: usize,
@@ -36,6 +38,7 @@ impl Plan {
     pub(super) fn of(kinds: &[Kind]) -> Plan {
         Plan {
             kinds: kinds.to_vec(),
+            takes_paths: 0,
             hold_time: 9,
             tombstones: 1000,
             role: Role::Reflector,
@@ -59,10 +62,15 @@ impl Plan {
                 Kind::NonClient => "as: internal".into(),
             };
             let export = if party.is_told { "all" } else { "none" };
+            let paths = match party.paths {
+                0 => "off".into(),
+                255 => "all".into(),
+                some => some.to_string(),
+            };
             let hop = if party.next_hop_self { "self" } else { "auto" };
             writeln!(
                 text,
-                "  - {{address: {}, {what}, export: {export}, next-hop: {hop}, next-hop-v6: \"{OUR_V6}\", passive: true, hold-time: {}}}",
+                "  - {{address: {}, {what}, export: {export}, next-hop: {hop}, next-hop-v6: \"{OUR_V6}\", passive: true, add-path: {{send: {paths}}}, hold-time: {}}}",
                 party.script.address, self.hold_time
             )
             .unwrap();
@@ -100,6 +108,7 @@ fn script(plan: &Plan, index: usize) -> PeerScript {
         // Higher addresses have lower ids, so that the two rungs disagree.
         router_id: Ipv4Addr::from(0x0101_ffff - number),
         hold_time: plan.hold_time,
+        takes_paths: plan.takes_paths >> index & 1 == 1,
     }
 }
 
@@ -114,6 +123,7 @@ impl World {
             let peer = net.add_peer(script.clone());
             let party = Party {
                 kind,
+                paths: if script.takes_paths { 255 } else { 0 },
                 script,
                 is_told: true,
                 next_hop_self: false,
@@ -223,9 +233,18 @@ impl World {
     }
 
     /// Other settings for a peer, by a reload.
-    pub(super) fn change(&mut self, peer: PeerHandle, is_told: bool, next_hop_self: bool) {
+    pub(super) fn change(
+        &mut self,
+        peer: PeerHandle,
+        is_told: bool,
+        next_hop_self: bool,
+        paths: usize,
+    ) {
         let mut party = self.oracle.party(peer).clone();
         (party.is_told, party.next_hop_self) = (is_told, next_hop_self);
+        if party.script.takes_paths {
+            party.paths = paths;
+        }
         self.oracle.add(peer, party);
         let parties = self
             .peers
@@ -289,8 +308,9 @@ impl World {
         route
     }
 
-    /// Every peer that is up holds what the oracle says.
+    /// Every peer that is up holds what the oracle says; and a path has one identifier, whoever it is told to.
     pub(super) fn check(&self) {
+        let mut identifiers = BTreeMap::new();
         for peer in &self.peers {
             let held = self.net.peer(*peer);
             if !held.is_established() {
@@ -298,11 +318,17 @@ impl World {
             }
             let party = self.oracle.party(*peer);
             let expected = self.oracle.table(*peer);
-            let found: BTreeMap<Prefix, Route> = held
-                .table()
-                .iter()
-                .map(|(prefix, route)| (*prefix, Route::clone(route)))
-                .collect();
+            let mut found: BTreeMap<Prefix, Vec<Route>> = BTreeMap::new();
+            for ((prefix, id), route) in held.table() {
+                found.entry(*prefix).or_default().push(Route::clone(route));
+                if party.script.takes_paths {
+                    let known = identifiers.entry((*prefix, route.mark())).or_insert(*id);
+                    assert_eq!(known, id, "{prefix} of {party:?}");
+                }
+            }
+            for paths in found.values_mut() {
+                paths.sort_by_key(Route::mark);
+            }
             for prefix in expected.keys().chain(found.keys()) {
                 assert_eq!(
                     found.get(prefix),
