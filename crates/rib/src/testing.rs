@@ -53,6 +53,8 @@ pub(crate) struct Bench {
     pub(crate) now: Instant,
     pub(crate) peers: BTreeMap<PeerId, Peer>,
     pub(crate) export: Arc<policy::Export>,
+    /// Receivers are told of the best path with a path identifier.
+    pub(crate) has_ids: bool,
 }
 
 #[expect(
@@ -146,6 +148,7 @@ impl Bench {
             now: beginning(),
             peers: BTreeMap::new(),
             export: Arc::new(policy::Export::new(policy::ExportMode::All)),
+            has_ids: false,
         }
     }
 
@@ -159,8 +162,15 @@ impl Bench {
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),
             local_v6: Some("2001:db8:ffff::1".parse().unwrap()),
             export: Arc::clone(&self.export),
-            paths: NonZeroU8::MAX,
-            encode: encode(),
+            paths: NonZeroU8::MIN,
+            encode: EncodeContext {
+                add_path: if self.has_ids {
+                    Families::ALL
+                } else {
+                    Families::EMPTY
+                },
+                ..encode()
+            },
         }
     }
 
@@ -311,7 +321,20 @@ impl Bench {
 
     /// The prefixes that a peer holds.
     pub(crate) fn holds(&self, id: PeerId) -> Vec<Prefix> {
-        self.peers[&id].table.keys().copied().collect()
+        let peer = &self.peers[&id];
+        let mut prefixes: Vec<Prefix> = peer.table.keys().copied().collect();
+        prefixes.extend(peer.paths.keys().map(|(prefix, _)| *prefix));
+        prefixes.sort();
+        prefixes.dedup();
+        prefixes
+    }
+
+    /// The next hops of all that a peer holds of a prefix.
+    pub(crate) fn next_hops(&self, id: PeerId, prefix: Prefix) -> Vec<IpAddr> {
+        let plain = self.peers[&id].table.get(&prefix);
+        let plain = plain.map(|held| held.next_hop.addr());
+        let paths = self.paths(id, prefix).into_iter();
+        plain.into_iter().chain(paths.map(|(_, hop)| hop)).collect()
     }
 
     /// The paths that a peer holds with path identifiers, as those and next hops.

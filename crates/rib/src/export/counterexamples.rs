@@ -10,9 +10,7 @@ use crate::{PeerId, PeerKind, SourceKind};
 
 /// The source stays, the originator changes: without comparing all of ex(), no withdrawal is written and the new
 /// originator keeps the route (rule 2).
-#[test]
-fn a_the_originator_of_a_route_changes() {
-    let mut bench = Bench::new(config());
+fn a_the_originator_of_a_route_changes(mut bench: Bench) {
     let reflector = bench.up(2, PeerKind::IbgpClient);
     let one = bench.up(3, PeerKind::IbgpClient);
     let two = bench.up(4, PeerKind::IbgpClient);
@@ -32,9 +30,7 @@ fn a_the_originator_of_a_route_changes() {
 }
 
 /// As a, with the next hop in place of the originator.
-#[test]
-fn a_the_next_hop_of_a_route_changes() {
-    let mut bench = Bench::new(config());
+fn a_the_next_hop_of_a_route_changes(mut bench: Bench) {
     let from = bench.up(2, PeerKind::IbgpClient);
     let one = bench.up(3, PeerKind::IbgpClient);
     let two = bench.up(4, PeerKind::IbgpClient);
@@ -49,9 +45,7 @@ fn a_the_next_hop_of_a_route_changes() {
 }
 
 /// M has d, which is withdrawn and pulled while M does not read; M is detached: the tombstone must still be there (rule 5).
-#[test]
-fn b_a_tombstone_waits_for_a_member_that_has_not_read_the_withdrawal() {
-    let mut bench = Bench::new(config());
+fn b_a_tombstone_waits_for_a_member_that_has_not_read_the_withdrawal(mut bench: Bench) {
     let (from, m) = (
         bench.up(2, PeerKind::IbgpClient),
         bench.up(3, PeerKind::IbgpClient),
@@ -72,9 +66,8 @@ fn b_a_tombstone_waits_for_a_member_that_has_not_read_the_withdrawal() {
 /// M is A and has C's route d. M is detached; d moves to A and is pulled; A changes its attributes, which is pending; M
 /// pulls by itself and comes back; the group pulls. What the group last told is A's, and A's it is: without the unsure
 /// bit, M would never be told to drop C's (rule 11).
-#[test]
-fn c_what_is_pending_when_a_member_comes_back_is_told_as_a_replacement() {
-    let (mut bench, a, c) = detached_with_the_route_of_another();
+fn c_what_is_pending_when_a_member_comes_back_is_told_as_a_replacement(bench: Bench) {
+    let (mut bench, a, c) = detached_with_the_route_of_another(bench);
     bench.route(a, block(1), &plain(&[65001]));
     bench.pull();
     bench.route(a, block(1), &plain(&[65007]));
@@ -86,9 +79,8 @@ fn c_what_is_pending_when_a_member_comes_back_is_told_as_a_replacement() {
 
 /// As c, with d withdrawn by both, pulled, announced again by A, pending while M comes back, and withdrawn: from nothing
 /// to nothing the group would say nothing (rules 3 and 11).
-#[test]
-fn d_what_is_withdrawn_while_a_member_comes_back_is_told_again() {
-    let (mut bench, a, c) = detached_with_the_route_of_another();
+fn d_what_is_withdrawn_while_a_member_comes_back_is_told_again(bench: Bench) {
+    let (mut bench, a, c) = detached_with_the_route_of_another(bench);
     bench.withdraw(c, block(1));
     bench.pull();
     bench.route(a, block(1), &plain(&[65001]));
@@ -100,9 +92,8 @@ fn d_what_is_withdrawn_while_a_member_comes_back_is_told_again() {
 }
 
 /// As c, and d moves once more after M is back: a bound by version at its return would be too low (rule 11).
-#[test]
-fn e_what_changes_behind_a_return_is_still_unsure() {
-    let (mut bench, a, c) = detached_with_the_route_of_another();
+fn e_what_changes_behind_a_return_is_still_unsure(bench: Bench) {
+    let (mut bench, a, c) = detached_with_the_route_of_another(bench);
     bench.route(a, block(1), &plain(&[65001]));
     bench.pull();
     bench.route(a, block(1), &plain(&[65007]));
@@ -115,9 +106,7 @@ fn e_what_changes_behind_a_return_is_still_unsure() {
 
 /// The group last told A's route to all but M, which is A and detached; d moves to B, which M must not read ahead of the
 /// group; M comes back; B withdraws, so that it is A's again (rules 10 and 11).
-#[test]
-fn f_a_private_pull_does_not_run_ahead_of_the_group() {
-    let mut bench = Bench::new(config());
+fn f_a_private_pull_does_not_run_ahead_of_the_group(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let b = bench.up(3, PeerKind::IbgpClient);
     bench.route(a, block(1), &plain(&[65001, 65002]));
@@ -132,8 +121,7 @@ fn f_a_private_pull_does_not_run_ahead_of_the_group() {
 }
 
 /// M is A, has C's route, and is detached.
-fn detached_with_the_route_of_another() -> (Bench, PeerId, PeerId) {
-    let mut bench = Bench::new(config());
+fn detached_with_the_route_of_another(mut bench: Bench) -> (Bench, PeerId, PeerId) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let c = bench.up(4, PeerKind::IbgpClient);
     bench.route(c, block(1), &plain(&[65001, 65002]));
@@ -144,9 +132,7 @@ fn detached_with_the_route_of_another() -> (Bench, PeerId, PeerId) {
 }
 
 /// M is detached in the middle of what one pull wrote: it goes on from before that pull (rule 9).
-#[test]
-fn i_a_member_that_is_detached_in_a_batch_is_told_the_rest_of_it() {
-    let mut bench = Bench::new(config());
+fn i_a_member_that_is_detached_in_a_batch_is_told_the_rest_of_it(mut bench: Bench) {
     let (from, m) = (
         bench.up(2, PeerKind::IbgpClient),
         bench.up(3, PeerKind::IbgpClient),
@@ -164,9 +150,7 @@ fn i_a_member_that_is_detached_in_a_batch_is_told_the_rest_of_it() {
 }
 
 /// M is detached in the middle of its first walk: it begins again (rule 9).
-#[test]
-fn j_a_member_that_is_detached_in_its_walk_is_told_the_older_destinations() {
-    let mut bench = Bench::new(config());
+fn j_a_member_that_is_detached_in_its_walk_is_told_the_older_destinations(mut bench: Bench) {
     let (from, _) = (
         bench.up(2, PeerKind::IbgpClient),
         bench.up(3, PeerKind::IbgpClient),
@@ -190,9 +174,7 @@ fn j_a_member_that_is_detached_in_its_walk_is_told_the_older_destinations() {
 
 /// A joins while d is pending; were the walk to read d ahead of the group, d could return to its old state before the
 /// pull, and the group, seeing no change, would never tell A (rule 6).
-#[test]
-fn g_the_walk_does_not_read_what_is_pending() {
-    let mut bench = Bench::new(config());
+fn g_the_walk_does_not_read_what_is_pending(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let b = bench.up(3, PeerKind::IbgpClient);
     bench.route(a, block(1), &plain(&[65001]));
@@ -216,9 +198,7 @@ fn g_the_walk_does_not_read_what_is_pending() {
 
 /// A chunk of the walk says d = B; d = A enters the log before the chunk is read: the chunk must be written first
 /// (rule 7).
-#[test]
-fn h_the_snapshot_is_written_before_the_log() {
-    let mut bench = Bench::new(config());
+fn h_the_snapshot_is_written_before_the_log(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let b = bench.up(3, PeerKind::IbgpClient);
     bench.route(b, block(1), &plain(&[65001, 65002]));
@@ -228,14 +208,11 @@ fn h_the_snapshot_is_written_before_the_log() {
     bench.route(a, block(1), &plain(&[65001]));
     bench.pull();
     bench.settle();
-    let held = &bench.peers[&joined].table[&block(1)];
-    assert_eq!(held.next_hop.addr(), IpAddr::V4(address(a)));
+    assert_eq!(bench.next_hops(joined, block(1)), [IpAddr::V4(address(a))]);
 }
 
 /// As h, and A itself is who joins: were the log first, the chunk would give A the old route of B for ever.
-#[test]
-fn h_the_snapshot_is_written_before_the_withdrawal_from_the_new_source() {
-    let mut bench = Bench::new(config());
+fn h_the_snapshot_is_written_before_the_withdrawal_from_the_new_source(mut bench: Bench) {
     let b = bench.up(3, PeerKind::IbgpClient);
     bench.route(b, block(1), &plain(&[65001, 65002]));
     bench.settle();
@@ -248,9 +225,7 @@ fn h_the_snapshot_is_written_before_the_withdrawal_from_the_new_source() {
 }
 
 /// As h, read in pieces: a withdrawal is so small that it would fit in behind the first message of the walk.
-#[test]
-fn h_nothing_of_the_log_fits_in_before_the_rest_of_the_snapshot() {
-    let mut bench = Bench::new(config());
+fn h_nothing_of_the_log_fits_in_before_the_rest_of_the_snapshot(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     for n in 0..10 {
         bench.route(a, block(n), &plain(&[65001, 1 + n]));
@@ -268,9 +243,7 @@ fn h_nothing_of_the_log_fits_in_before_the_rest_of_the_snapshot() {
 
 /// A group that is new, or whose last member left, knows nothing of what its members have: it begins with an empty
 /// `last` and a pull of everything (rule 8).
-#[test]
-fn l_a_new_group_begins_with_everything() {
-    let mut bench = Bench::new(config());
+fn l_a_new_group_begins_with_everything(mut bench: Bench) {
     let b = bench.up(3, PeerKind::IbgpClient);
     bench.route(b, block(1), &plain(&[65001, 65002]));
     bench.settle();
@@ -292,9 +265,7 @@ fn l_a_new_group_begins_with_everything() {
 }
 
 /// A to B to A between two pulls: nobody was told of B, so nobody is told anything, and that is right.
-#[test]
-fn a_route_that_moves_and_returns_between_two_pulls_is_harmless() {
-    let mut bench = Bench::new(config());
+fn a_route_that_moves_and_returns_between_two_pulls_is_harmless(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let b = bench.up(3, PeerKind::IbgpClient);
     let c = bench.up(4, PeerKind::IbgpClient);
@@ -308,9 +279,7 @@ fn a_route_that_moves_and_returns_between_two_pulls_is_harmless() {
 }
 
 /// The peer's slot is used by another peer, while paths of the old one are still there: they are not the new one's.
-#[test]
-fn a_peer_that_returns_is_sent_what_others_have() {
-    let mut bench = Bench::new(config());
+fn a_peer_that_returns_is_sent_what_others_have(mut bench: Bench) {
     let a = bench.up(2, PeerKind::IbgpClient);
     let b = bench.up(3, PeerKind::IbgpClient);
     for n in 0..10 {
@@ -325,3 +294,46 @@ fn a_peer_that_returns_is_sent_what_others_have() {
     assert_eq!(bench.holds(a).len(), 10);
     assert_eq!(bench.holds(b).len(), 0);
 }
+
+/// Each trace twice: with receivers of the best path, and with receivers that are told of it with a path identifier, which
+/// is another one whenever another path is the best.
+macro_rules! traces {
+    ($($name:ident),+ $(,)?) => {
+        mod plain_routes {
+            use super::{Bench, config};
+            $(#[test]
+            fn $name() {
+                super::$name(Bench::new(config()));
+            })+
+        }
+
+        mod identified_paths {
+            use super::{Bench, config};
+            $(#[test]
+            fn $name() {
+                let mut bench = Bench::new(config());
+                bench.has_ids = true;
+                super::$name(bench);
+            })+
+        }
+    };
+}
+
+traces!(
+    a_the_originator_of_a_route_changes,
+    a_the_next_hop_of_a_route_changes,
+    b_a_tombstone_waits_for_a_member_that_has_not_read_the_withdrawal,
+    c_what_is_pending_when_a_member_comes_back_is_told_as_a_replacement,
+    d_what_is_withdrawn_while_a_member_comes_back_is_told_again,
+    e_what_changes_behind_a_return_is_still_unsure,
+    f_a_private_pull_does_not_run_ahead_of_the_group,
+    i_a_member_that_is_detached_in_a_batch_is_told_the_rest_of_it,
+    j_a_member_that_is_detached_in_its_walk_is_told_the_older_destinations,
+    g_the_walk_does_not_read_what_is_pending,
+    h_the_snapshot_is_written_before_the_log,
+    h_the_snapshot_is_written_before_the_withdrawal_from_the_new_source,
+    h_nothing_of_the_log_fits_in_before_the_rest_of_the_snapshot,
+    l_a_new_group_begins_with_everything,
+    a_route_that_moves_and_returns_between_two_pulls_is_harmless,
+    a_peer_that_returns_is_sent_what_others_have,
+);

@@ -183,3 +183,13 @@ impl Told {
         self.drained >= self.lines.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_takes_28_octets() {
+        assert_eq!(size_of::<Line>(), 28);
+    }
+}

@@ -66,6 +66,8 @@ struct Run {
     local_only: Arc<policy::Export>,
     /// Families with ADD-PATH in this run, for the peers that have it; none in some runs.
     add_path: Families,
+    /// Path identifiers at this rest.
+    ids: BTreeMap<(Prefix, PeerId), u32>,
     reached: Reached,
 }
 
@@ -114,6 +116,7 @@ impl Run {
             blocks: if has_many { 60 } else { 6 },
             local_only: Arc::new(policy::Export::new(policy::ExportMode::Local)),
             add_path,
+            ids: BTreeMap::new(),
             reached: Reached::default(),
         }
     }
@@ -388,6 +391,7 @@ impl Run {
             self.bench.settle();
         }
         while self.consume(100) != Consumed::Done {}
+        self.ids.clear();
         for (peer, to) in &self.up.clone() {
             let far = &self.bench.peers[peer];
             let held = far.table.iter().map(|(prefix, held)| {
@@ -437,18 +441,24 @@ impl Run {
         paths
     }
 
-    /// The listing of what a peer is sent is what it was sent.
+    /// The listing of what a peer is sent is what it was sent, and a path has one identifier for everybody.
     fn listing_out(
-        &self,
+        &mut self,
         to: &To,
         held: &BTreeMap<Prefix, Words>,
         paths: &BTreeMap<(Prefix, u32), Words>,
     ) {
         let mut listed = BTreeMap::new();
+        let mut ids = std::mem::take(&mut self.ids);
         self.list(Listing::Out(to.id), &mut |view| {
+            if view.path_id != 0 {
+                let id = *ids.entry((view.prefix, view.peer)).or_insert(view.path_id);
+                assert_eq!(id, view.path_id, "{} from {:?}", view.prefix, view.peer);
+            }
             let words = Words::read(view.attrs, &view.next_hop);
             listed.insert((view.prefix, view.path_id), words);
         });
+        self.ids = ids;
         let held = held
             .iter()
             .map(|(prefix, words)| ((*prefix, 0), words.clone()));
