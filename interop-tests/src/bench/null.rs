@@ -2,8 +2,9 @@
 //! least for the same octets on the same machine.
 //!
 //! Every UPDATE goes into one log as it came, and from there to every session, its sender
-//! included. With a `source`, only what that peer says is forwarded, and not to itself; the
-//! other peers' octets are read, framed and dropped, as a table would keep them.
+//! included; a session that joins later is sent the log from its beginning. With a `source`, only
+//! what that peer says is forwarded, and not to itself, and nothing is kept that everybody has;
+//! the other peers' octets are read, framed and dropped, as a table would keep them.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -147,7 +148,8 @@ impl Null {
                 // Whoever has our KEEPALIVE may announce, and must miss nothing from then on.
                 OPEN => {
                     (&session.socket).write_all(&speaker::keepalive())?;
-                    session.cursor = (!session.is_source).then_some(self.log.len());
+                    let first = self.source.map_or(0, |_| self.log.len());
+                    session.cursor = (!session.is_source).then_some(first);
                 }
                 _ => {}
             }
@@ -200,7 +202,7 @@ impl Null {
             }
         }
         self.behind = length - slowest > LOG_LIMIT;
-        if slowest == length || slowest > LOG_TRIM {
+        if self.source.is_some() && (slowest == length || slowest > LOG_TRIM) {
             self.log.drain(..slowest);
             let cursors = self.sessions.iter_mut().flatten();
             for cursor in cursors.filter_map(|session| session.cursor.as_mut()) {
