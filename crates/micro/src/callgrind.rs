@@ -47,7 +47,7 @@ impl fmt::Display for CountError {
                 write!(f, "callgrind wrote a line that is not understood: {line}")
             }
             CountError::Empty => f.write_str(
-                "callgrind counted nothing: this binary has no symbols; build it with the profile `release` as it is",
+                "callgrind counted nothing: this binary has no symbols; build it with the profile `counted`",
             ),
         }
     }
