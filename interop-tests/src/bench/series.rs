@@ -65,6 +65,8 @@ impl Series {
         if let Some(limit) = self.limit {
             stage::shorten_limit(limit);
         }
+        // What is built is what is there now, whatever is checked out while this runs.
+        let commit = commit();
         note_machine(results)?;
         for maker in &self.makers {
             results.note("versions", maker.name(), &version(*maker))?;
@@ -82,7 +84,7 @@ impl Series {
                         results.forget(case, *maker)?;
                     }
                     if results.runs(case, *maker) < round {
-                        let line = self.one(results, case, *maker)?;
+                        let line = self.one(results, case, *maker, &commit)?;
                         tell(&format!("{case}: {maker}: {line}"));
                     }
                 }
@@ -91,7 +93,13 @@ impl Series {
         Ok(())
     }
 
-    fn one(&self, results: &mut Results, case: &Case, maker: Maker) -> Result<String> {
+    fn one(
+        &self,
+        results: &mut Results,
+        case: &Case,
+        maker: Maker,
+        commit: &str,
+    ) -> Result<String> {
         if let Some(text) = self.too_much(results, case, maker) {
             results.fail(case, maker, &Ending::Late(text.clone()))?;
             return Ok(text);
@@ -102,7 +110,7 @@ impl Series {
         let mut configuration = String::new();
         match case.run(maker, |text| configuration = text.to_owned()) {
             Ok(figures) => {
-                results.add(case, maker, &stamp(), &figures)?;
+                results.add(case, maker, &format!("{} {commit}", date()), &figures)?;
                 let name = case.to_string();
                 let kind = name.split(' ').next().unwrap_or_default();
                 let configuration = shortened(&configuration);
@@ -171,17 +179,16 @@ fn first_line(error: &LabError) -> String {
         .collect()
 }
 
-/// The date and the commit of a run.
-fn stamp() -> String {
+/// The commit that is checked out, and whether it is all of it. The results are in the repository
+/// too, and say nothing about what was measured.
+fn commit() -> String {
     let commit = git(&["rev-parse", "--short=10", "HEAD"]);
-    let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
+    let sources = [":(top)", ":(top,exclude)docs"];
+    let status = ["status", "--porcelain", "--untracked-files=no", "--"];
+    let changed = git(&[&status[..], &sources[..]].concat());
     let changed = changed.is_some_and(|list| !list.is_empty());
     let commit = commit.unwrap_or_else(|| "unknown".into());
-    format!(
-        "{} {commit}{}",
-        date(),
-        if changed { " with changes" } else { "" }
-    )
+    format!("{commit}{}", if changed { " with changes" } else { "" })
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
