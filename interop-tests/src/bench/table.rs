@@ -349,6 +349,24 @@ mod tests {
     }
 
     #[test]
+    fn attributes_of_another_route_are_noticed() {
+        let table = table(1000, 2);
+        let mut last = Vec::new();
+        updates(&table.stream(1), |update| {
+            for (length, address) in Prefixes(update.announced) {
+                let slot = table.slot(false, length, address).unwrap();
+                table.check(update.attributes, slot, 2).unwrap();
+                assert!(table.check(update.attributes, slot, 1).is_err(), "feeder");
+                if !last.is_empty() {
+                    assert!(table.check(&last, slot, 2).is_err(), "set");
+                }
+            }
+            last = update.attributes.to_vec();
+        });
+        assert!(last.is_empty(), "End-of-RIB comes last");
+    }
+
+    #[test]
     fn the_table_has_the_shape_of_the_internets() {
         let table = table(1_000_000, 1);
         let sets = table.set_count();
