@@ -5,8 +5,9 @@
 //! the order of their hashes: growing copies them one behind the other and reads no values, and growing by half is
 //! cheap enough to leave little room unused.
 //!
-//! The index is cut into parts that grow one by one, so that no insertion waits for a copy of everything, and memory
-//! never doubles at once.
+//! The index is cut into parts that grow one by one, so that no insertion waits for a copy of everything. Lines stand in
+//! small chunks, and a part that grows gives each back as soon as it is copied, so that growing takes no memory of its
+//! own.
 //!
 //! Most of a look-up is waiting for memory. Who has several to make calls [`Index::touch`] for all of them first.
 //!
@@ -18,6 +19,8 @@ const PARTS: usize = 64;
 pub(crate) const NEAR: u32 = 2;
 /// Entries of a line.
 const WIDTH: usize = 8;
+/// Lines of a chunk.
+const CHUNK: usize = 16;
 /// No slot.
 const NIL: u32 = u32::MAX;
 
@@ -43,6 +46,16 @@ impl Line {
         self.slots.iter().filter(|slot| **slot != NIL).count()
     }
 
+    fn put(&mut self, at: usize, hash: u32, slot: u32) {
+        self.hashes[at] = hash;
+        self.slots[at] = slot;
+    }
+
+    /// Adds an entry. There must be room.
+    fn add(&mut self, hash: u32, slot: u32) {
+        self.put(self.len(), hash, slot);
+    }
+
     /// Takes an entry out; the last one takes its place.
     fn take(&mut self, at: usize) {
         let last = self.len() - 1;
@@ -64,7 +77,9 @@ impl Line {
 /// The entries whose hashes name this part.
 #[derive(Debug, Default)]
 struct Part {
-    lines: Vec<Line>,
+    chunks: Vec<Box<[Line; CHUNK]>>,
+    /// Lines in use; a multiple of what a chunk holds.
+    lines: usize,
     len: usize,
 }
 
@@ -99,9 +114,7 @@ impl Index {
     /// Has the memory of a look-up come near. What it gives means nothing, but must be used for that to happen.
     pub(crate) fn touch(&self, hash: u32) -> u32 {
         let part = &self.parts[part_of(hash)];
-        part.lines
-            .get(part.home(hash))
-            .map_or(0, |line| line.hashes[0])
+        part.line(part.home(hash)).map_or(0, |line| line.hashes[0])
     }
 
     /// A slot whose value has this hash, which may be another value.
@@ -111,18 +124,19 @@ impl Index {
 
     /// The slot whose value has this hash and is the same.
     pub(crate) fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
-        let (line, at) = self.parts[part_of(hash)].find(hash, same)?;
-        Some(self.parts[part_of(hash)].lines[line].slots[at])
+        let part = &self.parts[part_of(hash)];
+        let (line, at) = part.find(hash, same)?;
+        part.line(line).map(|line| line.slots[at])
     }
 
     /// Adds a slot whose value is not in the index.
     pub(crate) fn insert(&mut self, hash: u32, slot: u32) {
         let part = &mut self.parts[part_of(hash)];
         // Three quarters full at most.
-        if (part.len + 1) * 4 > part.lines.len() * WIDTH * 3 {
-            let before = part.lines.len();
+        if (part.len + 1) * 4 > part.lines * WIDTH * 3 {
+            let before = part.lines;
             part.resize(before + before / 2 + 1);
-            self.lines = self.lines - before + part.lines.len();
+            self.lines = self.lines - before + part.lines;
         }
         part.insert(hash, slot);
         self.len += 1;
@@ -136,26 +150,31 @@ impl Index {
         };
         part.remove(line, at);
         self.len -= 1;
-        let before = part.lines.len();
-        if part.len * 4 < before * WIDTH && (before > 2 || part.len == 0) {
+        let before = part.lines;
+        if part.len * 4 < before * WIDTH && (before > CHUNK || part.len == 0) {
             part.resize(part.len.div_ceil(WIDTH / 2));
-            self.lines = self.lines - before + part.lines.len();
+            self.lines = self.lines - before + part.lines;
         }
     }
 }
 
 impl Part {
+    fn line(&self, line: usize) -> Option<&Line> {
+        let chunk = self.chunks.get(line / CHUNK)?;
+        Some(&chunk[line % CHUNK])
+    }
+
+    fn line_mut(&mut self, line: usize) -> &mut Line {
+        &mut self.chunks[line / CHUNK][line % CHUNK]
+    }
+
     /// The line that an entry stands in if there is room: in the order of hashes.
     fn home(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.lines.len() as u64) >> 32) as usize
+        ((u64::from(hash) * self.lines as u64) >> 32) as usize
     }
 
     fn next(&self, line: usize) -> usize {
-        if line + 1 == self.lines.len() {
-            0
-        } else {
-            line + 1
-        }
+        if line + 1 == self.lines { 0 } else { line + 1 }
     }
 
     /// Lines from one to another, forwards and round the end.
@@ -163,14 +182,14 @@ impl Part {
         if to >= from {
             to - from
         } else {
-            to + self.lines.len() - from
+            to + self.lines - from
         }
     }
 
     fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<(usize, usize)> {
         let mut at = self.home(hash);
         loop {
-            let line = self.lines.get(at)?;
+            let line = self.line(at)?;
             let mut bits = line.matches(hash);
             while bits != 0 {
                 let entry = bits.trailing_zeros() as usize;
@@ -190,13 +209,17 @@ impl Part {
     /// Adds an entry and gives its line. There must be a line with room.
     fn insert(&mut self, hash: u32, slot: u32) -> usize {
         let mut at = self.home(hash);
-        while self.lines[at].is_full() {
+        loop {
+            // Only a part that is being copied has lines in use that are not there yet.
+            while self.chunks.len() <= at / CHUNK {
+                self.chunks.push(Box::new([Line::EMPTY; CHUNK]));
+            }
+            if !self.line_mut(at).is_full() {
+                break;
+            }
             at = self.next(at);
         }
-        let line = &mut self.lines[at];
-        let free = line.len();
-        line.hashes[free] = hash;
-        line.slots[free] = slot;
+        self.line_mut(at).add(hash, slot);
         self.len += 1;
         at
     }
@@ -205,11 +228,11 @@ impl Part {
     fn remove(&mut self, line: usize, at: usize) {
         self.len -= 1;
         let mut hole = line;
-        let mut was_full = self.lines[hole].is_full();
-        self.lines[hole].take(at);
+        let mut was_full = self.line_mut(hole).is_full();
+        self.line_mut(hole).take(at);
         let mut from = self.next(hole);
         while was_full && from != hole {
-            let line = self.lines[from];
+            let line = *self.line_mut(from);
             let gap = self.distance(hole, from);
             let fits = |at: &usize| {
                 let home = self.home(line.hashes[*at]);
@@ -217,11 +240,8 @@ impl Part {
             };
             let found = (0..line.len()).find(fits);
             if let Some(at) = found {
-                let to = &mut self.lines[hole];
-                let free = to.len();
-                to.hashes[free] = line.hashes[at];
-                to.slots[free] = line.slots[at];
-                self.lines[from].take(at);
+                self.line_mut(hole).add(line.hashes[at], line.slots[at]);
+                self.line_mut(from).take(at);
                 hole = from;
             }
             was_full = line.is_full();
@@ -229,30 +249,38 @@ impl Part {
         }
     }
 
-    /// Takes so many lines. Entries come in the order of their hashes, mostly, so that most of them go behind the one
-    /// before.
+    /// Takes at least so many lines. Entries come in the order of their hashes, mostly, so that most of them go behind
+    /// the one before; those that went round the end wait for their turn.
     fn resize(&mut self, lines: usize) {
-        let old = std::mem::replace(&mut self.lines, vec![Line::EMPTY; lines]);
+        let old = std::mem::take(&mut self.chunks);
+        let half = old.len() / 2;
+        self.lines = lines.next_multiple_of(CHUNK);
         self.len = 0;
-        let (mut last, mut free) = (usize::MAX, 0);
-        for line in &old {
-            for at in 0..WIDTH {
-                let (hash, slot) = (line.hashes[at], line.slots[at]);
-                if slot == NIL {
-                    break;
-                }
-                let home = self.home(hash);
-                if home == last && free < WIDTH {
-                    let to = &mut self.lines[home];
-                    to.hashes[free] = hash;
-                    to.slots[free] = slot;
-                    self.len += 1;
-                    free += 1;
-                } else {
-                    last = self.insert(hash, slot);
-                    free = self.lines[last].len();
+        let mut round_the_end = Vec::new();
+        for (number, chunk) in old.into_iter().enumerate() {
+            let (mut last, mut free) = (usize::MAX, 0);
+            for line in &*chunk {
+                for at in 0..line.len() {
+                    let (hash, slot) = (line.hashes[at], line.slots[at]);
+                    let home = self.home(hash);
+                    if home == last && free < WIDTH {
+                        self.line_mut(home).put(free, hash, slot);
+                        self.len += 1;
+                        free += 1;
+                    } else if number < half && home > self.lines / 4 * 3 {
+                        round_the_end.push((hash, slot));
+                    } else {
+                        last = self.insert(hash, slot);
+                        free = self.line_mut(last).len();
+                    }
                 }
             }
+        }
+        for (hash, slot) in round_the_end {
+            self.insert(hash, slot);
+        }
+        while self.chunks.len() < self.lines / CHUNK {
+            self.chunks.push(Box::new([Line::EMPTY; CHUNK]));
         }
     }
 }
@@ -283,7 +311,7 @@ mod tests {
         }
         assert_eq!(index.len(), 50_000);
         let entry = index.bytes() / 50_000;
-        assert!((10..=14).contains(&entry), "{entry} octets each");
+        assert!((10..=17).contains(&entry), "{entry} octets each");
         for value in 0..50_000 {
             index.remove(hash(value), value);
             assert_eq!(index.find(hash(value), |slot| slot == value), None);
