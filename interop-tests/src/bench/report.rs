@@ -282,7 +282,8 @@ fn page(results: &Results, docs: &Path) -> String {
     if let Ok(notes) = fs::read_to_string(docs.join("performance-notes.md")) {
         let _ = writeln!(text, "{}\n", notes.trim_end());
     }
-    text.push_str("## Settings\n\n");
+    text.push_str("## Settings\n\nWith two families, the second stands beside the first; churn, loss and slow readers have the settings of a \
+         cluster. `DIR` is a directory of the run.\n\n");
     for (name, configuration) in results.facts("configurations") {
         let _ = writeln!(
             text,

@@ -111,10 +111,10 @@ impl Series {
         match case.run(maker, |text| configuration = text.to_owned()) {
             Ok(figures) => {
                 results.add(case, maker, &format!("{} {commit}", date()), &figures)?;
-                let name = case.to_string();
-                let kind = name.split(' ').next().unwrap_or_default();
-                let configuration = shortened(&configuration);
-                results.note("configurations", &format!("{maker} {kind}"), &configuration)?;
+                if let Some(layout) = layout_of(case) {
+                    let name = format!("{maker} {layout}");
+                    results.note("configurations", &name, &shortened(&configuration))?;
+                }
                 let shown = ["wall_s", "cpu_s", "peak_mb", "each_p50_ms", "last_p50_ms"];
                 let shown = shown.iter().filter_map(|name| {
                     let value = figures.get(*name)?;
@@ -142,6 +142,16 @@ impl Series {
             true => format!("over {} s", stage::limit().as_secs()),
             false => "left out".to_owned(),
         })
+    }
+}
+
+/// What the configuration of this case is called, if it is not that of another with more peers.
+fn layout_of(case: &Case) -> Option<&'static str> {
+    match case {
+        Case::FullTable(_) => Some("fulltable"),
+        Case::Cluster(case) if !case.dual => Some("cluster"),
+        Case::Node(_) => Some("node"),
+        Case::Cluster(_) | Case::Churn(_) | Case::Loss(_) | Case::Slow(_) => None,
     }
 }
 
