@@ -192,7 +192,7 @@ fn marks(table: &Table) -> Vec<(PathName, Option<(u32, u32)>)> {
 
 #[test]
 fn who_was_slow_and_who_comes_new_hold_the_same() {
-    seeds("who_was_slow", &[], 8, |seed| {
+    seeds("who_was_slow", &[], 12, |seed| {
         let mut dice = Dice::new(seed);
         let mut plan = Plan::of(&[Kind::Client; 5]);
         plan.options = slow(seed, Duration::from_micros(2));
@@ -204,12 +204,22 @@ fn who_was_slow_and_who_comes_new_hold_the_same() {
         let [one, other, steady, slow, late] = world.peers[..] else {
             panic!("five peers");
         };
-        for peer in [one, other, steady, slow] {
+        for peer in [one, other, steady] {
             world.up(peer);
         }
-        fill(&mut world, one, 0..3000, 40, 1000);
-        fill(&mut world, other, 1000..3500, 40, 1000);
+        let is_there_first = dice.one_in(2);
+        if is_there_first {
+            world.up(slow);
+        }
+        fill(&mut world, one, 0..3000, 8, 3000);
+        fill(&mut world, other, 1000..3500, 8, 3000);
         world.run_for(Duration::from_millis(dice.below(300)));
+        if !is_there_first {
+            // It stops in the middle of its first table.
+            world.rest();
+            world.up(slow);
+            world.run_for(Duration::from_millis(dice.below(20)));
+        }
         world.net.stall(slow);
         // It misses new routes, others gone, and others that change hands; more than the log holds.
         for from in [one, other] {
@@ -237,6 +247,62 @@ fn who_was_slow_and_who_comes_new_hold_the_same() {
         assert!(fresh.len() > 1000);
         assert_eq!(marks(world.net.peer(slow).table()), fresh);
         assert_eq!(marks(world.net.peer(steady).table()), fresh);
+    });
+}
+
+#[test]
+fn routes_that_change_hands_while_a_slow_peer_returns_end_in_the_right_ones() {
+    seeds("routes_that_change_hands", &[], 24, |seed| {
+        let mut dice = Dice::new(seed);
+        let mut plan = Plan::of(&[Kind::Client; 4]);
+        plan.options = slow(seed, Duration::from_micros(dice.pick(&[1, 20, 100])));
+        plan.options.window = dice.pick(&[30_000, 100_000, 200_000]);
+        plan.takes_paths = if dice.one_in(2) { u64::MAX } else { 0 };
+        plan.hold_time = 90;
+        let mut world = World::new(plan);
+        world.all_up();
+        let [feeder, one, other, slow] = world.peers[..] else {
+            panic!("four peers");
+        };
+        for cycle in 0..3 {
+            world.net.stall(slow);
+            fill(&mut world, feeder, 0..400, 1, 3500);
+            let detached = |world: &World| stats(world).detached > 0;
+            for _ in 0..100 {
+                if !detached(&world) {
+                    world.run_for(Duration::from_millis(50));
+                }
+            }
+            assert!(detached(&world) || cycle > 0, "{:?}", stats(&world));
+            let back = dice.below(50);
+            for step in 0..4000 {
+                if step == back {
+                    world.net.resume(slow);
+                }
+                if step > back + 20 && !detached(&world) {
+                    break;
+                }
+                // The slow one is one of those whose routes change hands.
+                let by = dice.pick(&[one, other, slow, slow]);
+                let at = prefix(1000 + u32::try_from(dice.below(3)).unwrap(), false);
+                if dice.one_in(2) {
+                    world.withdraw(by, &[at]);
+                } else {
+                    let mut route = world.plain(by, false);
+                    let preference = 99 + u32::try_from(dice.below(3)).unwrap();
+                    route.set(
+                        TRANSITIVE,
+                        code::LOCAL_PREF,
+                        preference.to_be_bytes().into(),
+                    );
+                    world.announce(by, &[at], &route);
+                }
+                let most = dice.pick(&[100, 500, 2000]);
+                world.run_for(Duration::from_micros(dice.below(most)));
+            }
+            world.rest();
+            world.check();
+        }
     });
 }
 

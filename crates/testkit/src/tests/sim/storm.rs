@@ -69,11 +69,15 @@ pub(super) struct Reached {
 /// Watches the bounds after each thing that the reflector does.
 pub(super) fn watch_bounds(world: &mut World) {
     let tombstones = world.plan.tombstones;
+    let (mut encoded, mut largest) = (0, 0);
     world.net.observe(world.rr, move |speaker| {
         let stats = speaker.rib().stats();
-        // Beside the limit: the latest pull, which is not counted, and the latest piece of a snapshot. Either is a
-        // thousand messages of 4 KiB at most.
-        let most = stats.groups * (LOG_LIMIT + (9 << 20));
+        // Beside the limit of the log: the latest pull, which is not counted, what a snapshot may keep, which is as much
+        // as the least limit, and its latest piece.
+        let bytes = stats.totals.bytes_encoded;
+        largest = largest.max(bytes - encoded);
+        encoded = bytes;
+        let most = stats.groups * (2 * LOG_LIMIT + 2 * usize::try_from(largest).unwrap());
         assert!(stats.log_bytes <= most, "{stats:?}");
         // One slice of withdrawals comes between two collections.
         assert!(stats.tombstones <= tombstones + 8192, "{stats:?}");
