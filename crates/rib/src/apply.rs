@@ -38,6 +38,9 @@ impl Rib {
 
     /// A source went down: its paths go, in slices of [`Rib::work`]. It may come up again at once.
     pub fn source_down(&mut self, peer: PeerId) {
+        if let Some(source) = self.sources.slot(peer) {
+            self.acquit(source);
+        }
         self.sources.down(peer);
     }
 
@@ -123,8 +126,6 @@ impl Rib {
             refusal: target.refusal,
         };
         let is_accepted = path.refusal.is_none();
-        let family = self.table.family(dest);
-        self.sources.count_in(source, dest, family, is_accepted);
         let replaces = self.sources.any_draining()
             || self.table.find_path(dest, source, path.path_id).is_some();
         let best = self.table.best(dest).map(|(best, _)| best);
@@ -183,6 +184,9 @@ impl Rib {
     /// Puts a path behind the best one. `told`: the path identifier that its predecessor was sent with; 0: none.
     fn add(&mut self, dest: u32, path: Path, told: u32) -> u32 {
         let added = self.table.add_path(dest, path);
+        let family = self.table.family(dest);
+        self.sources
+            .count_in(path.source, dest, family, path.refusal.is_none());
         if let (Some(multi), None) = (&mut self.multi, path.refusal) {
             multi.path_came(added, told);
         }

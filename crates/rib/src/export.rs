@@ -145,7 +145,10 @@ impl Rib {
     fn is_pullable(&self, group: &Group) -> bool {
         let versions = self.versions_of(group);
         versions.is_pending(&group.cursor)
-            && (is_log_wanted(group) || self.has_too_many_tombstones(versions))
+            && (is_log_wanted(group)
+                || self.has_too_many_tombstones(versions)
+                // What it told holds attributes that nobody announces any more.
+                || group.told.is_some() && self.is_full())
     }
 
     fn is_pull_wanted(&self) -> bool {
@@ -303,6 +306,12 @@ impl Rib {
             }
         }
         None
+    }
+
+    /// True if [`Rib::poll_ready`] may have somebody to name.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// The next peer that must be reset with Cease, Out of Resources. It has left its group already.

@@ -29,16 +29,15 @@ pub(crate) struct Judgement {
     slot: Option<u32>,
     /// Octets by source slot.
     octets: Vec<u64>,
-    /// The last walk found nobody who could be reset.
-    is_hopeless: bool,
+    /// What there was when a walk found nobody who could be reset: until there is clearly more, another would not either.
+    hopeless: usize,
 }
 
 impl Rib {
     /// Octets of routes: destinations that are not withdrawn, paths, attribute sets and next hops in use.
     #[must_use]
     pub fn route_octets(&self) -> usize {
-        let live = self.table.len().saturating_sub(self.best.tombstones());
-        live * self.dest_octets()
+        self.table.live() * self.dest_octets()
             + self.table.octets_beside_dests()
             + self.attrs.octets_in_use()
             + self.next_hops.octets_in_use()
@@ -47,7 +46,14 @@ impl Rib {
     /// True while the routes take more than they may and room is about to be made: nothing should be read until then.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        !self.judgement.is_hopeless && self.route_octets() > self.config.route_limit
+        let limit = self.config.route_limit;
+        let hopeless = self.judgement.hopeless;
+        let bearable = if hopeless == 0 {
+            limit
+        } else {
+            hopeless.saturating_add(limit / 16)
+        };
+        self.route_octets() > bearable
     }
 
     fn dest_octets(&self) -> usize {
@@ -57,7 +63,17 @@ impl Rib {
 
     /// True if somebody is to be judged now. Not while room is being made.
     pub(crate) fn is_judging(&self) -> bool {
-        !self.sources.any_draining() && self.resets.is_empty() && self.is_full()
+        !self.sources.any_draining()
+            && self.leaving.is_empty()
+            && self.resets.is_empty()
+            && self.is_full()
+    }
+
+    /// A source goes. Its slot may be used for another one, which must not inherit what this one was charged with.
+    pub(crate) fn acquit(&mut self, source: u32) {
+        if let Some(octets) = self.judgement.octets.get_mut(source as usize) {
+            *octets = 0;
+        }
     }
 
     /// A slice of the walk that finds who has most, if the routes take more than they may.
@@ -105,7 +121,7 @@ impl Rib {
         let most = peers.filter(|(_, peer)| *peer >= PeerId::FIRST_PEER).max();
         match most {
             Some((octets, peer)) => self.reset(peer, ResetReason::RouteLimit { octets }),
-            None => self.judgement.is_hopeless = true,
+            None => self.judgement.hopeless = self.route_octets(),
         }
     }
 

@@ -131,6 +131,8 @@ pub(crate) struct Table {
     paths: Arena<Kept>,
     /// Path identifiers, of the paths that have one.
     ids: Beside<u32>,
+    /// Destinations that have a path.
+    live: usize,
 }
 
 impl Table {
@@ -142,6 +144,7 @@ impl Table {
             v6: Arena::new(),
             paths: Arena::new(),
             ids: Beside::new(0),
+            live: 0,
         }
     }
 
@@ -153,6 +156,11 @@ impl Table {
     /// Destinations in use, tombstones included.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Destinations that have a path, if only a rejected one.
+    pub(crate) fn live(&self) -> usize {
+        self.live
     }
 
     /// Paths, rejected ones included.
@@ -396,6 +404,7 @@ impl Table {
         }
         if first == NIL {
             self.dests.get_mut(slot).paths = index;
+            self.live += 1;
         } else {
             self.paths.get_mut(first).next = index;
         }
@@ -406,6 +415,7 @@ impl Table {
     pub(crate) fn remove_path(&mut self, slot: u32, previous: u32, path: u32) -> Path {
         let gone = self.path(path);
         self.set_next(slot, previous, gone.next);
+        self.live -= usize::from(self.first(slot) == NIL);
         self.paths.remove(path);
         self.ids.set(path, 0);
         gone

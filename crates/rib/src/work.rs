@@ -33,8 +33,8 @@ impl Rib {
         let all = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
         let mut budget = all;
         self.drain_sources(&mut budget);
-        self.judge(&mut budget);
         self.drain_told(&mut budget);
+        self.judge(&mut budget);
         for index in 0..self.groups.len() {
             if budget == 0 {
                 break;

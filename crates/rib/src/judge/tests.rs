@@ -172,3 +172,43 @@ fn routes_of_our_own_blame_nobody_and_stop_nothing() {
     }
     assert!(bench.rib.has_work(), "the next time is looked at again");
 }
+
+#[test]
+fn who_goes_while_it_is_judged_is_acquitted() {
+    for is_followed in [false, true] {
+        let mut bench = limited(40_000);
+        let small = bench.up(2, PeerKind::IbgpClient);
+        for n in 0..10 {
+            bench.route(small, block(n), &plain(&[65001]));
+        }
+        let large = bench.up(3, PeerKind::IbgpClient);
+        for n in 10..3000 {
+            bench.route(large, block(n), &plain(&[65002]));
+        }
+        // The walk has come past what the small one announced when it goes; its slot is empty or somebody else's.
+        bench.rib.work(SLICE);
+        bench.down(small);
+        bench.rib.work(SLICE);
+        if is_followed {
+            bench.up(4, PeerKind::IbgpClient);
+        }
+        let gone: Vec<PeerId> = work(&mut bench).into_iter().map(|(peer, _)| peer).collect();
+        assert_eq!(gone, [large]);
+    }
+}
+
+#[test]
+fn a_limit_that_our_own_routes_broke_still_holds_for_peers() {
+    let mut bench = limited(100_000);
+    for n in 0..3000 {
+        bench.route(PeerId::API, block(n), &plain(&[]));
+    }
+    assert_eq!(work(&mut bench), []);
+    assert!(!bench.rib.is_full(), "nothing would come of waiting");
+    let peer = bench.up(2, PeerKind::IbgpClient);
+    for n in 3000..6000 {
+        bench.route(peer, block(n), &plain(&[65001]));
+    }
+    let gone: Vec<PeerId> = work(&mut bench).into_iter().map(|(peer, _)| peer).collect();
+    assert_eq!(gone, [peer]);
+}
