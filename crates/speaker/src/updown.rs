@@ -113,6 +113,7 @@ impl Speaker {
         hops: OwnNextHops,
         families: Families,
     ) -> ExportSettings {
+        let add_path = families & negotiated.add_path_send;
         ExportSettings {
             families,
             kind: peer_kind(peer, negotiated),
@@ -122,10 +123,14 @@ impl Speaker {
             local_v4: hops.v4,
             local_v6: hops.v6,
             export: Arc::clone(&peer.export),
-            paths: peer.config.add_path_send.most().unwrap_or(NonZeroU8::MIN),
+            // Of no meaning, and so the same for all, where no path identifiers were agreed on.
+            paths: match add_path.is_empty() {
+                true => NonZeroU8::MIN,
+                false => peer.config.add_path_send.most().unwrap_or(NonZeroU8::MIN),
+            },
             encode: EncodeContext {
                 four_octet_as: negotiated.four_octet_as,
-                add_path: families & negotiated.add_path_send,
+                add_path,
                 extended_next_hop: Families::EMPTY,
                 max_len: wire::MAX_LEN,
             },
