@@ -68,17 +68,24 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             Box::pin(leave(&core, &stream, pending)).await;
             break None;
         }
-        if !deaf && pending.is_empty() && pending.refill(&mut core.speaker.borrow_mut(), conn) {
-            // What was read makes room in the log: walks and pulls that waited for it go on.
-            core.wake();
+        if !deaf && pending.is_empty() {
+            let mut speaker = core.speaker.borrow_mut();
+            // What was read makes room in the log: walks and pulls that waited for it go on. Or it only passed over
+            // what the peer knows, and has to come again.
+            if pending.refill(&mut speaker, conn) || speaker.has_ready() {
+                core.wake();
+            }
         }
         let writes = !deaf && !pending.is_empty();
-        // What is not read waits at its sender. The next step of the pump may have made room.
-        let full = core.speaker.borrow().is_full();
+        // What is not read waits at its sender.
+        let full = core.is_full();
         let outcome = tokio::select! {
-            ready = stream.readable(), if !full => {
-                ready.and_then(|()| Ok(READING * read(&core, conn, &stream)?))
-            }
+            ready = stream.readable(), if !full => match ready {
+                // Others may have read since this one began to wait.
+                Ok(()) if core.is_full() => Ok(0),
+                Ok(()) => read(&core, conn, &stream).map(|octets| READING * octets),
+                Err(error) => Err(error),
+            },
             ready = stream.writable(), if writes => {
                 let before = pending.octets;
                 match ready.and_then(|()| pending.write(&stream)) {
@@ -88,7 +95,7 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
                 Ok(before - pending.octets)
             }
             () = handle.notify.notified() => Ok(0),
-            () = core.stepped.notified(), if full => Ok(0),
+            () = core.roomy.notified(), if full => Ok(0),
         };
         match outcome {
             Ok(octets) => done += octets,

@@ -23,6 +23,10 @@ pub(crate) struct Core {
     pub(crate) wake: Notify,
     /// Tells those who wait for a state, not an event, to look again.
     pub(crate) stepped: Notify,
+    /// Tells connections that wait for room in the table that there is some again.
+    pub(crate) roomy: Notify,
+    /// There was no room when somebody last looked.
+    is_full: Cell<bool>,
     pub(crate) open: Cell<usize>,
     /// Connections that only say their last words.
     pub(crate) leaving: Cell<usize>,
@@ -59,6 +63,8 @@ impl Core {
             handles: RefCell::default(),
             wake: Notify::new(),
             stepped: Notify::new(),
+            roomy: Notify::new(),
+            is_full: Cell::new(false),
             open: Cell::new(0),
             leaving: Cell::new(0),
             broken: Notify::new(),
@@ -82,6 +88,15 @@ impl Core {
     /// Has the pump look for work.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// True while nothing should be read. Who waits for the end of it is told by [`Core::roomy`].
+    pub(crate) fn is_full(&self) -> bool {
+        let full = self.speaker.borrow().is_full();
+        if self.is_full.replace(full) && !full {
+            self.roomy.notify_waiters();
+        }
+        full
     }
 
     /// Runs `act` on the speaker and has the pump look at the consequences.

@@ -32,6 +32,7 @@ fn step(core: &Rc<Core>) -> bool {
         }
     }
     core.stepped.notify_waiters();
+    core.is_full();
     more
 }
 

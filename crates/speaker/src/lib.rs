@@ -210,6 +210,11 @@ impl Speaker {
         self.events.pop()
     }
 
+    /// True if [`Speaker::run`] has connections to name that have something to send.
+    pub fn has_ready(&self) -> bool {
+        self.rib.has_ready()
+    }
+
     /// Takes up to about `max` octets to send on a connection: shared slices, cut between
     /// messages. Nothing is added when there is nothing to send.
     pub fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Vec<Bytes>, max: usize) {

@@ -295,7 +295,7 @@ impl Net {
             let mut taken = Vec::new();
             let speaker = &mut self.nodes[id.0].speaker;
             speaker.fill(now, conn, &mut taken, AT_ONCE);
-            is_fresh = !taken.is_empty();
+            is_fresh = !taken.is_empty() || speaker.has_ready();
             pending.extend(taken);
         }
         let waiting: usize = pending.iter().map(bytes::Bytes::len).sum();
