@@ -77,6 +77,7 @@ impl Line {
 /// The entries whose hashes name this part.
 #[derive(Debug, Default)]
 struct Part {
+    #[expect(clippy::vec_box, reason = "each is given back by itself")]
     chunks: Vec<Box<[Line; CHUNK]>>,
     /// Lines in use; a multiple of what a chunk holds.
     lines: usize,

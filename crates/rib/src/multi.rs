@@ -129,25 +129,27 @@ impl Multi {
 pub(crate) struct Choice {
     keys: Vec<PathKey>,
     rest: Vec<u32>,
+    ranked: Vec<(PathKey, u32)>,
     /// The chosen paths.
     pub(crate) paths: Vec<u32>,
 }
 
 impl Choice {
     /// Chooses the `most` best of the paths that may be used: the best of all, the best of the others, and so on. Which
-    /// ones depends on nothing but the paths.
-    pub(crate) fn choose(&mut self, routes: Routes<'_>, dest: u32, most: usize) {
+    /// ones depends on nothing but the paths. Gives how many paths it looked at.
+    pub(crate) fn choose(&mut self, routes: Routes<'_>, dest: u32, most: usize) -> usize {
         self.paths.clear();
         if most == 1 {
             self.paths
                 .extend(routes.table.best(dest).map(|(path, _)| path));
-            return;
+            return 1;
         }
         let paths = routes.table.paths(dest);
         let usable = paths.filter(|(_, path)| path.refusal.is_none());
         self.paths.extend(usable.map(|(path, _)| path));
-        if self.paths.len() <= most {
-            return;
+        let usable = self.paths.len();
+        if usable <= most {
+            return usable;
         }
         std::mem::swap(&mut self.paths, &mut self.rest);
         self.paths.clear();
@@ -155,6 +157,13 @@ impl Choice {
         for path in &self.rest {
             self.keys.push(routes.path_key(routes.table.path(*path)));
         }
+        let first = self.keys.first().map(|key| key.med);
+        if self.keys.iter().all(|key| Some(key.med) == first) {
+            self.rank(most);
+            return usable;
+        }
+        // Which of two paths is better may depend on a third one, so that the best has to be looked for each time.
+        let looked = usable * most;
         while self.paths.len() < most
             && let Some((best, _)) = decide::choose(self.keys.iter().copied())
         {
@@ -162,6 +171,19 @@ impl Choice {
             self.paths.push(self.rest.swap_remove(best));
         }
         self.rest.clear();
+        looked
+    }
+
+    /// With one MED the ladder is an order, and the best are found in one go.
+    fn rank(&mut self, most: usize) {
+        let better = |a: &(PathKey, u32), b: &(PathKey, u32)| decide::compare(&a.0, &b.0).0;
+        self.ranked.clear();
+        self.ranked
+            .extend(self.keys.drain(..).zip(self.rest.drain(..)));
+        self.ranked.select_nth_unstable_by(most, better);
+        self.ranked.truncate(most);
+        self.ranked.sort_unstable_by(better);
+        self.paths.extend(self.ranked.iter().map(|(_, path)| *path));
     }
 }
 

@@ -249,7 +249,7 @@ impl Batch<'_> {
         if !group.settings.families.contains(family) {
             return 1;
         }
-        self.choose(group, family, dest);
+        let looked = self.choose(group, family, dest);
         let high = self.high(group, family, dest);
         let is_unsure = group.is_unsure;
         let Some(told) = &mut group.told else {
@@ -293,14 +293,14 @@ impl Batch<'_> {
         for (_, said) in &*old {
             said.release(self.attrs, self.next_hops);
         }
-        new.len().max(1)
+        looked.max(1)
     }
 
     /// What a destination is to be told with: the chosen paths that may be sent, by rising path identifier. Each holds a
-    /// reference to its attributes and next hop.
-    fn choose(&mut self, group: &Group, family: Family, dest: u32) {
+    /// reference to its attributes and next hop. Gives how many paths it looked at.
+    fn choose(&mut self, group: &Group, family: Family, dest: u32) -> usize {
         let mut choice = std::mem::take(&mut self.scratch.choice);
-        choice.choose(self.routes(), dest, most_paths(group, family));
+        let looked = choice.choose(self.routes(), dest, most_paths(group, family));
         let has_ids = group.settings.encode.add_path.contains(family);
         if has_ids {
             self.multi.identify(self.table, dest, &choice.paths);
@@ -314,6 +314,7 @@ impl Batch<'_> {
         }
         self.scratch.new.sort_unstable_by_key(|(id, _)| *id);
         self.scratch.choice = choice;
+        looked
     }
 
     /// How a path is told; `None`: it is not.
