@@ -46,7 +46,10 @@ impl Rib {
         let Some(group) = &mut self.groups[index] else {
             return;
         };
-        let latest = list_of(&mut self.best, &mut self.multi, group).latest();
+        let latest = match &self.multi {
+            Some(multi) if group.told.is_some() => multi.whole_version(),
+            Some(_) | None => self.best.latest(),
+        };
         group.limit_image(limit);
         let number = u32::try_from(index).expect("few groups");
         let mut member = Member::join(peer, identity, number, group, latest);
@@ -224,7 +227,7 @@ impl Rib {
     }
 
     /// Members whose End-of-RIB waited for this pull get it behind what the pull wrote.
-    fn reached_version(&mut self, group: &mut Group) {
+    pub(crate) fn reached_version(&mut self, group: &mut Group) {
         let pulled = group.cursor.version();
         let tail = group.log.tail();
         let members = &mut self.members;

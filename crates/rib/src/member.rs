@@ -361,6 +361,14 @@ impl Member {
         alone.cursor
     }
 
+    /// Its End-of-RIB, if it is still to come, waits for the group to pull this version.
+    pub(crate) fn await_version(&mut self, peer: PeerId, group: &mut Group, version: u64) {
+        if let EndOfRib::At(_) = self.end_of_rib {
+            self.end_of_rib = EndOfRib::AwaitsPull { version };
+            group.awaiting.push(peer);
+        }
+    }
+
     /// Ends the walk if everything of it was read.
     pub(crate) fn end_walk(&mut self, group: &mut Group) {
         if let Reads::Attached(attached) = &mut self.reads {

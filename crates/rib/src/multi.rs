@@ -22,6 +22,7 @@ use crate::arena::Beside;
 use crate::decide::{self, PathKey};
 use crate::encode::Routes;
 use crate::group::Group;
+use crate::member::EndOfRib;
 use crate::rib::Rib;
 use crate::table::Table;
 use crate::versions::VersionList;
@@ -38,6 +39,8 @@ pub(crate) struct Multi {
     ids: Beside<u32>,
     /// For each destination the highest identifier that it ever gave.
     high: Beside<u32>,
+    /// While destinations are put into the list that were there before it: the next slot.
+    fill: Option<u32>,
     /// A path that may be used came or went, and its destination has not moved in the list yet.
     is_touched: bool,
     /// Which identifiers are taken, for a short while.
@@ -45,14 +48,28 @@ pub(crate) struct Multi {
 }
 
 impl Multi {
-    fn new(best: &mut VersionList) -> Multi {
+    fn new() -> Multi {
         Multi {
-            versions: best.copy_live(),
+            versions: VersionList::new(),
+            fill: Some(0),
             ids: Beside::new(0),
             high: Beside::new(0),
             is_touched: false,
             taken: Vec::new(),
         }
+    }
+
+    /// The version that a member that joins now has to be told of for its first table to be whole.
+    pub(crate) fn whole_version(&self) -> u64 {
+        match self.fill {
+            Some(_) => u64::MAX,
+            None => self.versions.latest(),
+        }
+    }
+
+    /// Destinations that were there before the list are still being put into it.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.fill.is_some()
     }
 
     /// Octets of memory in use.
@@ -219,9 +236,47 @@ impl Rib {
 
     /// Keeps from now on what groups need that send several paths.
     pub(crate) fn begin_multi(&mut self) -> &mut VersionList {
-        let best = &mut self.best;
-        let multi = self.multi.get_or_insert_with(|| Box::new(Multi::new(best)));
+        let multi = self.multi.get_or_insert_with(|| Box::new(Multi::new()));
         &mut multi.versions
+    }
+
+    /// A slice of putting into the list what was there before it. To its readers these are changes like any other, but
+    /// End-of-RIB waits for the last of them.
+    pub(crate) fn fill_multi(&mut self, budget: &mut u32) {
+        let Some(multi) = &mut self.multi else { return };
+        let Some(from) = multi.fill.filter(|_| *budget > 0) else {
+            return;
+        };
+        let slots = self.table.slots();
+        let to = slots.min(from.saturating_add(*budget)).max(from);
+        *budget -= (to - from).min(*budget);
+        for dest in from..to {
+            let is_live = self.table.is_used(dest) && self.table.is_live(dest);
+            if is_live && !multi.versions.is_linked(dest) {
+                multi.versions.touch(dest, true);
+            }
+        }
+        multi.fill = (to < slots).then_some(to);
+        let whole = multi.whole_version();
+        if multi.is_filling() {
+            return;
+        }
+        for index in 0..self.groups.len() {
+            let is_multi = |group: &mut Group| group.told.is_some();
+            let Some(mut group) = self.groups[index].take_if(is_multi) else {
+                continue;
+            };
+            for peer in &group.awaiting {
+                if let Some(member) = &mut self.members[peer.index()]
+                    && let EndOfRib::AwaitsPull { version } = &mut member.end_of_rib
+                {
+                    *version = whole.min(*version);
+                }
+            }
+            self.reached_version(&mut group);
+            self.announce_readable(&group);
+            self.groups[index] = Some(group);
+        }
     }
 
     /// The tables to make a batch from for a group that is told of several paths; none for another.

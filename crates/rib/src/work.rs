@@ -35,6 +35,7 @@ impl Rib {
         self.drain_sources(&mut budget);
         self.drain_told(&mut budget);
         self.judge(&mut budget);
+        self.fill_multi(&mut budget);
         for index in 0..self.groups.len() {
             if budget == 0 {
                 break;
@@ -53,6 +54,7 @@ impl Rib {
         let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
         self.sources.any_draining()
             || !self.leaving.is_empty()
+            || self.multi.as_ref().is_some_and(|multi| multi.is_filling())
             || self.is_judging()
             || self.groups.iter().flatten().any(has_walk)
     }

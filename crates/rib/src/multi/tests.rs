@@ -429,3 +429,36 @@ fn only_those_with_such_a_group_pay() {
     assert_eq!((after.destinations, after.attribute_sets), (2000, 4000));
     assert!(after.table_bytes <= before.table_bytes);
 }
+
+/// The list of such groups begins empty, and what was there before comes in slices: End-of-RIB is behind all of it, also
+/// for a member that is detached and comes back on the way.
+#[test]
+fn end_of_rib_waits_for_what_was_there_before_the_first_such_group() {
+    for is_detached in [false, true] {
+        let mut bench = Bench::new(config());
+        let from = [bench.up(3, CLIENT), bench.up(4, CLIENT)];
+        for n in 0..3000 {
+            bench.route(from[0], block(n), &plain(&[65001]));
+            bench.route(from[1], block(n), &plain(&[65001, 65002]));
+        }
+        bench.settle();
+        let to = bench.up_for_paths(2, CLIENT, 255);
+        let mut rounds = 0;
+        let mut parts = 0;
+        while bench.rib.work(100) {
+            if is_detached && rounds == 5 {
+                assert!(bench.rib.detach(to));
+            }
+            bench.pull();
+            bench.read_all(to);
+            let peer = &bench.peers[&to];
+            assert!(peer.end_of_rib == [0, 0] || peer.paths.len() == 6000);
+            parts += usize::from(peer.paths.len() < 6000);
+            rounds += 1;
+        }
+        assert!(parts > 20, "{parts} of {rounds}");
+        bench.settle();
+        assert_eq!(bench.peers[&to].end_of_rib, [1, 1]);
+        assert_eq!(bench.peers[&to].paths.len(), 6000);
+    }
+}
