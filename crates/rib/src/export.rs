@@ -278,8 +278,13 @@ impl Rib {
             Reads::Attached(_) => member.fill(peer, group, &mut out),
             Reads::Alone(_) => self.fill_alone(peer, &mut out),
         }
+        let is_dry = out.size == 0;
         self.delivered_bytes += out.size as u64;
         self.note_read(peer);
+        if is_dry {
+            // It may have passed over what is not for it, and nobody is asked to work behind a read that gave nothing.
+            self.collect_passed();
+        }
     }
 
     /// Notes that a member's writer got all that there is, if that is so.

@@ -219,9 +219,7 @@ impl Rib {
     /// groups pull though their members are slow, nothing waits for members that have the withdrawal in their log, the
     /// detached members that are furthest behind are reset, and consumers that are behind are told of a gap.
     pub(crate) fn collect_tombstones(&mut self) {
-        for is_multi in [false, true] {
-            self.collect_of_groups(is_multi, COLLECT, Group::floor);
-        }
+        self.collect_passed();
         self.collect_of_consumers(COLLECT);
         for is_multi in [false, true] {
             while self.are_groups_too_slow(is_multi) {
@@ -233,6 +231,13 @@ impl Rib {
         }
         while self.is_consumer_too_slow() {
             self.collect_of_consumers(usize::MAX);
+        }
+    }
+
+    /// Forgets withdrawn destinations that all groups, their members and those that read by themselves have passed.
+    pub(crate) fn collect_passed(&mut self) {
+        for is_multi in [false, true] {
+            self.collect_of_groups(is_multi, COLLECT, Group::floor);
         }
     }
 

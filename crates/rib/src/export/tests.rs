@@ -429,3 +429,19 @@ fn reading_is_what_makes_walks_and_pulls_go_on() {
     assert_eq!(bench.holds(joined).len(), 20_000);
     assert_eq!(bench.holds(first).len(), 20_000);
 }
+
+/// A member that passes over what is not for it frees the tombstones that waited for it, though it is written nothing.
+#[test]
+fn a_read_that_gives_nothing_lets_tombstones_go() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    bench.settle();
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.pull();
+    bench.route(a, block(2), &plain(&[65001]));
+    bench.withdraw(a, block(2));
+    bench.pull();
+    assert_eq!(bench.rib.stats().tombstones, 1);
+    assert!(!bench.read(a, 1 << 16), "its own route, and nothing else");
+    assert_eq!(bench.rib.stats().tombstones, 0);
+}
