@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use config::Role;
+use speaker::Event;
 
 use super::seeds;
 use crate::tests::network::config;
@@ -94,6 +95,27 @@ fn mesh(nodes: u32, seed: u64) -> (Net, Vec<NodeId>) {
     });
     let ids = ids.collect();
     (net, ids)
+}
+
+#[test]
+fn of_connections_that_cross_one_is_left_and_nobody_complains() {
+    seeds("of_connections_that_cross", &[], 12, |seed| {
+        let (mut net, ids) = mesh(6, seed);
+        net.run_for(Duration::from_secs(5));
+        for id in &ids {
+            let mut peers = net.speaker(*id).peers();
+            assert!(peers.all(|peer| peer.link().is_some()), "{id:?}");
+            let is_trouble = |event: &&Event| {
+                matches!(
+                    event,
+                    Event::SessionDown { .. } | Event::AttemptFailed { .. }
+                )
+            };
+            let trouble = net.events(*id).iter().find(is_trouble);
+            assert!(trouble.is_none(), "{id:?}: {trouble:?}");
+        }
+        assert_eq!(net.connections(), 15, "one for each two");
+    });
 }
 
 #[test]
