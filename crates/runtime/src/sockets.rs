@@ -126,7 +126,6 @@ mod tests {
                 .unwrap();
             near.writable().await.unwrap();
             let without = taken(&near).await;
-            println!("taken: {with} octets, without the option {without}");
             assert!(with < 256 * 1024, "{with}");
             assert!(with * 2 < without, "{with} is not less than {without}");
         });
