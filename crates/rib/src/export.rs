@@ -20,6 +20,8 @@ use crate::rib::{ResetReason, Rib};
 
 /// Changes pulled by one call of [`Rib::flush`]: about 200 microseconds.
 const PULL: usize = 1024;
+/// Changes that a group may be behind before reading waits for it.
+const BEHIND: u64 = 64 * 1024;
 /// Octets of log that are made ahead while no member has read everything.
 const LOG_AHEAD: usize = 256 * 1024;
 /// About what it costs to write to one member.
@@ -154,6 +156,17 @@ impl Rib {
                 || group.told.is_some() && self.is_full())
     }
 
+    /// True if a group that can pull is so far behind that reading has to wait for it. Who announces and withdraws faster
+    /// than groups pull would otherwise grow the list of changes without bound, and hold up what others announce.
+    fn falls_behind(&self) -> bool {
+        let mut groups = self.groups.iter().flatten();
+        groups.any(|group| {
+            let versions = self.versions_of(group);
+            let behind = versions.latest() - group.cursor.version();
+            (behind > BEHIND || self.has_too_many_tombstones(versions)) && self.is_pullable(group)
+        })
+    }
+
     fn is_pull_wanted(&self) -> bool {
         let mut groups = self.groups.iter().flatten();
         groups.any(|group| self.is_pullable(group))
@@ -164,14 +177,25 @@ impl Rib {
     #[must_use]
     pub fn next_flush(&self) -> Option<Instant> {
         let last = self.last_flush?;
-        self.is_pull_wanted().then(|| last + self.tick())
+        let tick = if self.is_behind {
+            Duration::ZERO
+        } else {
+            self.tick()
+        };
+        self.is_pull_wanted().then(|| last + tick)
     }
 
     /// Pulls a slice of what changed into the logs of the groups, if it is time to. True: call again at once.
     ///
     /// It is time when the last pull is a tick ago: at once when there was nothing to do, up to 100 ms later under load.
     pub fn flush(&mut self, now: Instant) -> bool {
-        let due = self.last_flush.is_none_or(|last| now >= last + self.tick());
+        let more = self.flush_slice(now);
+        self.is_behind = self.falls_behind();
+        more || self.is_behind
+    }
+
+    fn flush_slice(&mut self, now: Instant) -> bool {
+        let due = self.last_flush.is_none_or(|last| now >= last + self.tick()) || self.is_behind;
         if !(due || self.is_flushing) || !self.is_pull_wanted() {
             self.last_flush.get_or_insert(now);
             self.is_flushing &= self.is_pull_wanted();

@@ -43,9 +43,14 @@ impl Rib {
             + self.next_hops.octets_in_use()
     }
 
-    /// True while the routes take more than they may and room is about to be made: nothing should be read until then.
+    /// True while nothing should be read: the routes take more than they may and room is about to be made, or so many
+    /// changes were read that pulls fall behind.
     #[must_use]
     pub fn is_full(&self) -> bool {
+        self.is_behind || self.is_over_limit()
+    }
+
+    fn is_over_limit(&self) -> bool {
         let limit = self.config.route_limit;
         let hopeless = self.judgement.hopeless;
         let bearable = if hopeless == 0 {
@@ -58,7 +63,7 @@ impl Rib {
 
     fn dest_octets(&self) -> usize {
         let lists = 1 + usize::from(self.sets.is_some());
-        table::DEST + lists * VERSION + self.groups.iter().flatten().count() * LAST
+        table::DEST + lists * VERSION + self.groups.len() * LAST
     }
 
     /// True if somebody is to be judged now. Not while room is being made.
@@ -66,7 +71,7 @@ impl Rib {
         !self.sources.any_draining()
             && self.leaving.is_empty()
             && self.resets.is_empty()
-            && self.is_full()
+            && self.is_over_limit()
     }
 
     /// A source goes. Its slot may be used for another one, which must not inherit what this one was charged with.

@@ -153,6 +153,8 @@ pub struct Rib {
     pub(crate) last_flush: Option<Instant>,
     /// A pull was cut into slices and goes on at once.
     pub(crate) is_flushing: bool,
+    /// More was read than pulls keep up with.
+    pub(crate) is_behind: bool,
     /// The group whose turn it is.
     pub(crate) next_group: usize,
     pub(crate) scratch: Scratch,
@@ -198,6 +200,7 @@ impl Rib {
             drain: WalkPlace::default(),
             last_flush: None,
             is_flushing: false,
+            is_behind: false,
             next_group: 0,
             scratch: Scratch::default(),
             path_scratch: multi::encode::Scratch::default(),

@@ -212,3 +212,46 @@ fn a_limit_that_our_own_routes_broke_still_holds_for_peers() {
     let gone: Vec<PeerId> = work(&mut bench).into_iter().map(|(peer, _)| peer).collect();
     assert_eq!(gone, [peer]);
 }
+
+/// Who announces ever new prefixes and takes them back makes more changes in one read than a pull takes.
+#[test]
+fn reading_waits_for_pulls() {
+    const READ: u32 = 4096;
+    let mut bench = limited(usize::MAX);
+    let (fickle, honest, listens) = (
+        bench.up(2, PeerKind::IbgpClient),
+        bench.up(3, PeerKind::IbgpClient),
+        bench.up(4, PeerKind::IbgpClient),
+    );
+    bench.settle();
+    let mut next = 0;
+    let (mut reads, mut waits) = (0, 0);
+    while reads < 200 {
+        if bench.rib.is_full() {
+            waits += 1;
+        } else {
+            reads += 1;
+            for n in next..next + READ {
+                bench.route(fickle, block(n), &plain(&[65001]));
+                bench.withdraw(fickle, block(n));
+            }
+            next += READ;
+        }
+        bench.rib.flush(bench.now);
+        bench.rib.work(SLICE);
+        for peer in [honest, listens] {
+            bench.read(peer, 1 << 16);
+        }
+        let tombstones = bench.rib.stats().tombstones;
+        assert!(tombstones < 80_000, "{tombstones} after {reads} reads");
+    }
+    assert!(waits > reads, "{waits} waits for {reads} reads");
+    // What an honest peer announces then is there after as many pulls as were behind.
+    let wanted = block(1 << 20);
+    bench.route(honest, wanted, &plain(&[65002]));
+    for _ in 0..80 {
+        bench.rib.flush(bench.now);
+        bench.read(listens, 1 << 16);
+    }
+    assert_eq!(bench.holds(listens), [wanted]);
+}
