@@ -41,6 +41,8 @@ pub struct Session {
     pub(crate) back_off: BackOff,
     pub(crate) counters: Counters,
     pub(crate) flaps: u64,
+    /// The last time that it was up was too short to count as a good session.
+    pub(crate) is_flapping: bool,
     pub(crate) last_down: Option<Instant>,
     pub(crate) last_error: Option<LastError>,
 }
@@ -55,6 +57,7 @@ impl Session {
             back_off: BackOff::new(settings.idle_hold, settings.idle_hold_max),
             counters: Counters::default(),
             flaps: 0,
+            is_flapping: false,
             last_down: None,
             last_error: None,
             settings,
@@ -110,11 +113,12 @@ impl Session {
         }
     }
 
-    /// True while it is kept down because what its peer brought took more than there is.
-    pub fn is_shed(&self) -> bool {
+    /// True while it waits in Idle because it was up for a moment only, or because its peer brought more than there is
+    /// room for. The peer must not get around this by becoming another session.
+    pub fn is_damped(&self) -> bool {
         let last = self.last_error.as_ref().map(|error| &error.reason);
         matches!(self.phase, Phase::Idle(Idle::Hold { .. }))
-            && matches!(last, Some(DownReason::Shed(_)))
+            && (self.is_flapping || matches!(last, Some(DownReason::Shed(_))))
     }
 
     /// True while a connection is open or being opened. A dynamic peer without one can be dropped.

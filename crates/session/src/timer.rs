@@ -66,11 +66,13 @@ impl BackOff {
         self.next = self.first;
     }
 
-    /// The session was Established for this long before it failed.
-    pub(crate) fn was_up(&mut self, uptime: Duration) {
-        if uptime >= STABLE {
+    /// The session was Established for this long before it failed. True if that was long enough to begin anew.
+    pub(crate) fn was_up(&mut self, uptime: Duration) -> bool {
+        let is_stable = uptime >= STABLE;
+        if is_stable {
             self.reset();
         }
+        is_stable
     }
 
     /// How long to wait after the failure that just happened.

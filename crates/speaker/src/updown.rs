@@ -317,9 +317,8 @@ impl Speaker {
         let PeerSource::Dynamic { .. } = peer.source else {
             return;
         };
-        // One that is held down, by an operator or because it brought too much, is kept: as a new peer it would be let in
-        // again.
-        let held = peer.disabled.is_some() || peer.session.is_shed();
+        // One that is held down, by an operator or because of what it did, is kept: as a new peer it would be let in again.
+        let held = peer.disabled.is_some() || peer.session.is_damped();
         if peer.adopted && !held && peer.incoming.is_none() && peer.link.is_none() {
             self.drop_peer(id);
         }

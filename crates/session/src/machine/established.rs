@@ -202,7 +202,7 @@ impl Session {
         }
         self.flaps += 1;
         self.last_down = Some(now);
-        self.back_off.was_up(uptime);
+        self.is_flapping = !self.back_off.was_up(uptime);
         self.outputs
             .push_back(Output::Down(Down { reason, uptime }));
     }
