@@ -15,6 +15,8 @@ mod exchange;
 mod harness;
 #[path = "labs/hostile.rs"]
 mod hostile;
+#[path = "labs/hostile_load.rs"]
+mod hostile_load;
 #[path = "labs/mesh.rs"]
 mod mesh;
 #[path = "labs/operation.rs"]
