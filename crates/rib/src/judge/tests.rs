@@ -226,7 +226,7 @@ fn reading_waits_for_pulls() {
     bench.settle();
     let mut next = 0;
     let (mut reads, mut waits) = (0, 0);
-    while reads < 200 {
+    while reads < 60 {
         if bench.rib.is_full() {
             waits += 1;
         } else {
