@@ -43,6 +43,15 @@ pub enum Event {
         /// How long it had been Established.
         uptime: Duration,
     },
+    /// A peer is reset because it takes more than there is; that its session goes down is told besides.
+    OutOfResources {
+        /// The peer's name.
+        peer: String,
+        /// Its address.
+        address: IpAddr,
+        /// Which limit, and what it did.
+        reason: rib::ResetReason,
+    },
     /// A session did not come up.
     AttemptFailed {
         /// The peer's name.
@@ -155,6 +164,7 @@ impl Event {
             | Event::KernelWhole
             | Event::Reloaded { .. } => Severity::Info,
             Event::SessionDown { .. }
+            | Event::OutOfResources { .. }
             | Event::AttemptFailed { .. }
             | Event::UpdateFault { .. }
             | Event::PathRefused { .. }
@@ -197,6 +207,11 @@ impl fmt::Display for Event {
                     uptime.as_secs()
                 )
             }
+            Event::OutOfResources {
+                peer,
+                address,
+                reason,
+            } => write!(f, "peer {peer} ({address}) is reset: {reason}"),
             Event::AttemptFailed {
                 peer,
                 address,

@@ -376,6 +376,13 @@ impl Speaker {
     /// while.
     pub(crate) fn reset_fallen(&mut self, now: Instant) {
         while let Some((id, reason)) = self.rib.poll_reset() {
+            if let Some(peer) = self.peers.get(id) {
+                self.events.push(Event::OutOfResources {
+                    peer: peer.config.name.clone(),
+                    address: peer.config.address,
+                    reason,
+                });
+            }
             let notification =
                 Notification::cease(CeaseSubcode::OutOfResources, &reason.to_string());
             let input = match reason {

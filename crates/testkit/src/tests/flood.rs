@@ -282,6 +282,16 @@ fn who_brings_more_than_there_is_room_for_is_shut_out_for_a_while_and_nobody_els
             net.run_until(Duration::from_secs(5), is_shed),
             "dynamic {dynamic}"
         );
+        let told = net.events(rr).iter().map(ToString::to_string);
+        let told: Vec<String> = told.filter(|line| line.contains("limits.routes")).collect();
+        let [line] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(
+            line.starts_with(
+                "peer 10.0.0.3 (10.0.0.3) is reset: the routes exceed `limits.routes`"
+            )
+        );
         // It is kept out for 45 s to 60 s, whatever it tries.
         net.run_for(Duration::from_secs(44));
         assert_eq!(up(&net, rr), 2);
