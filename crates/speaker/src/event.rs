@@ -47,8 +47,6 @@ pub enum Event {
     OutOfResources {
         /// The peer's name.
         peer: String,
-        /// Its address.
-        address: IpAddr,
         /// Which limit, and what it did.
         reason: rib::ResetReason,
     },
@@ -207,11 +205,9 @@ impl fmt::Display for Event {
                     uptime.as_secs()
                 )
             }
-            Event::OutOfResources {
-                peer,
-                address,
-                reason,
-            } => write!(f, "peer {peer} ({address}) is reset: {reason}"),
+            Event::OutOfResources { peer, reason } => {
+                write!(f, "peer {peer} is reset: {reason}")
+            }
             Event::AttemptFailed {
                 peer,
                 address,

@@ -379,7 +379,6 @@ impl Speaker {
             if let Some(peer) = self.peers.get(id) {
                 self.events.push(Event::OutOfResources {
                     peer: peer.config.name.clone(),
-                    address: peer.config.address,
                     reason,
                 });
             }

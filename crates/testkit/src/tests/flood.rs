@@ -287,11 +287,7 @@ fn who_brings_more_than_there_is_room_for_is_shut_out_for_a_while_and_nobody_els
         let [line] = &told[..] else {
             panic!("{told:?}");
         };
-        assert!(
-            line.starts_with(
-                "peer 10.0.0.3 (10.0.0.3) is reset: the routes exceed `limits.routes`"
-            )
-        );
+        assert!(line.starts_with("peer 10.0.0.3 is reset: the routes exceed `limits.routes`"));
         // It is kept out for 45 s to 60 s, whatever it tries.
         net.run_for(Duration::from_secs(44));
         assert_eq!(up(&net, rr), 2);
