@@ -2,7 +2,7 @@
 //!
 //! Owns: the namespaces of a lab and the processes in them ([`lab`]), one face for daemons of
 //! different makers ([`daemon`]), a scripted speaker that says exactly the octets a test wants
-//! ([`speaker`]), the demo's network ([`demo`]) and the benchmark ([`bench`]).
+//! ([`speaker`]), the demo's network ([`demo`]) and the benchmark ([`mod@bench`]).
 //!
 //! Never does: link against the daemon under test (the octets in [`speaker`] are its own), touch
 //! the network of the machine it runs on, or leave anything behind: a namespace lives as long as

@@ -1,8 +1,8 @@
 //! The benchmark: BGP daemons of several makers under the same load, measured side by side.
 //!
-//! Owns: the load (many simulated peers in one thread, [`net`]), what is right for each receiver
-//! ([`book`]), the routes of the cases ([`table`], [`blocks`]), the daemons with their settings
-//! ([`subject`]) and the floor that all are compared with ([`null`]).
+//! Owns: the load (many simulated peers in one thread, `net`), what is right for each receiver
+//! (`book`), the routes of the cases (`table`, `blocks`), the daemons with their settings
+//! (`subject`) and the floor that all are compared with (`null`).
 //!
 //! Never does: time anything before the sessions are up (unless connecting is the case), or call a
 //! receiver complete that has only counted: each knows for every prefix which route it has, and

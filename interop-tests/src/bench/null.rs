@@ -216,7 +216,7 @@ impl Null {
 /// The null daemon as a command line: its address, its AS, and its source if it has one.
 ///
 /// # Errors
-/// When the arguments are not these, or as [`run`].
+/// When the arguments are not these, or as `run`.
 pub fn main(arguments: &[String]) -> Result<()> {
     let wrong = || LabError::new("null-daemon takes ADDRESS AS [SOURCE]");
     let [server, asn, rest @ ..] = arguments else {
