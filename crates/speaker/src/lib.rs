@@ -27,7 +27,7 @@ mod watch;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use config::Config;
@@ -62,6 +62,10 @@ pub type Ask = Box<dyn FnOnce(&mut Speaker, Instant) + Send>;
 /// Steps of deferred work (peers gone down, walks) done in one [`Speaker::run`]; small enough that
 /// keepalives never wait.
 const WORK_BUDGET: usize = 1024;
+
+/// For so long after connections were not read, what they said meanwhile may still wait: a hold timer that ends then says
+/// nothing of the peer.
+const DEAF: Duration = Duration::from_secs(10);
 
 /// The speaker.
 #[derive(Debug)]
@@ -108,6 +112,8 @@ struct Clock {
     started: Instant,
     running: bool,
     seed: u64,
+    /// When connections were last not read because there was no room for what they bring.
+    deaf_at: Option<Instant>,
 }
 
 impl Speaker {
@@ -144,6 +150,7 @@ impl Speaker {
                 started: now,
                 running: false,
                 seed,
+                deaf_at: None,
             },
             config,
             host_warnings: Vec::new(),
@@ -168,7 +175,14 @@ impl Speaker {
     /// Does what is due: timers, deferred table work, flushing of export groups, the kernel plan.
     /// True while there is more; call again then, after letting I/O run.
     pub fn run(&mut self, now: Instant) -> bool {
+        if self.is_full() {
+            self.clock.deaf_at = Some(now);
+        }
+        let is_deaf = self.clock.deaf_at.is_some_and(|at| now < at + DEAF);
         while let Some(id) = self.timers.pop_due(now) {
+            if is_deaf && let Some(peer) = self.peers.get_mut(id) {
+                peer.session.forgive_silence(now);
+            }
             self.tell(now, id, session::Input::Timer);
         }
         let mut more = self.rib.work(WORK_BUDGET);

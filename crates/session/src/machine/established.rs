@@ -32,6 +32,11 @@ impl Session {
         }
     }
 
+    /// The peer may have spoken and was not read, which is our doing: its hold timer starts anew.
+    pub fn forgive_silence(&mut self, now: Instant) {
+        self.restart_hold(now);
+    }
+
     /// TCP took all, some or nothing of what waits to be sent to the peer. The send hold timer runs from the last time that
     /// it took something (RFC 9687). A driver that has nothing waiting need not say so again.
     pub fn sending(&mut self, now: Instant, sending: Sending) {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rib::Stats;
+use speaker::Event;
 use wire::Prefix;
 
 use super::seeds;
@@ -369,6 +370,8 @@ fn a_peer_that_returns_while_its_old_routes_go_keeps_the_new_ones() {
         plan.options = slow(seed, Duration::from_millis(1));
         plan.takes_paths = dice.roll();
         plan.hold_time = 30;
+        // Beyond the limit nobody is read, so that it could not return.
+        plan.tombstones = 100_000;
         let mut world = World::new(plan);
         world.all_up();
         let (leaves, stays) = (world.peers[0], world.peers[1]);
@@ -399,6 +402,35 @@ fn a_peer_that_returns_while_its_old_routes_go_keeps_the_new_ones() {
         world.check();
         assert!(world.oracle.said(leaves).len() >= 800);
         world.leave();
+    });
+}
+
+#[test]
+fn who_is_not_read_is_not_given_up() {
+    seeds("who_is_not_read_is_not_given_up", &[], 2, |seed| {
+        let mut plan = Plan::of(&[Kind::Client, Kind::Ebgp, Kind::Client]);
+        plan.options = slow(seed, Duration::from_millis(1));
+        plan.takes_paths = seed % 2;
+        plan.hold_time = 30;
+        let mut world = World::new(plan);
+        world.all_up();
+        let leaves = world.peers[0];
+        fill(&mut world, leaves, 0..12_000, 100, 0);
+        world.rest();
+        // More withdrawals than may wait: for longer than the hold time nothing is read until they are passed on.
+        world.cut(leaves);
+        let mut deaf = Duration::ZERO;
+        for _ in 0..60 {
+            world.run_for(Duration::from_secs(1));
+            deaf += Duration::from_secs(world.net.speaker(world.rr).is_full().into());
+        }
+        assert!(deaf > Duration::from_secs(20), "{deaf:?}");
+        for stays in &world.peers[1..] {
+            assert!(world.net.peer(*stays).is_established());
+        }
+        let downs = world.net.events(world.rr).iter();
+        let downs = downs.filter(|event| matches!(event, Event::SessionDown { .. }));
+        assert_eq!(downs.count(), 1, "the one that left");
     });
 }
 
