@@ -153,7 +153,7 @@ impl Rib {
             && (is_log_wanted(group)
                 || self.has_too_many_tombstones(versions)
                 // What it told holds attributes that nobody announces any more.
-                || group.told.is_some() && self.is_full())
+                || group.told.is_some() && self.is_over_limit())
     }
 
     /// True if a group that can pull is so far behind that reading has to wait for it. Who announces and withdraws faster

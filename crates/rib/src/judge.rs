@@ -50,7 +50,8 @@ impl Rib {
         self.is_behind || self.is_over_limit()
     }
 
-    fn is_over_limit(&self) -> bool {
+    /// True while the routes take more than they may, and there is somebody who could be reset for it.
+    pub(crate) fn is_over_limit(&self) -> bool {
         let limit = self.config.route_limit;
         let hopeless = self.judgement.hopeless;
         let bearable = if hopeless == 0 {

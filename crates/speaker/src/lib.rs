@@ -251,8 +251,9 @@ impl Speaker {
         }
     }
 
-    /// True while routes take more memory than `limits.routes` and somebody has to go first. Nothing should be read from
-    /// any connection until then; each [`Speaker::run`] may end it.
+    /// True while routes take more memory than `limits.routes` and somebody has to go first, or while so many changes were
+    /// read that they have to be passed on first. Nothing should be read from any connection until then; each
+    /// [`Speaker::run`] may end it.
     pub fn is_full(&self) -> bool {
         self.rib.is_full()
     }
