@@ -149,8 +149,8 @@ pub struct Rib {
     pub(crate) resets: VecDeque<(PeerId, ResetReason)>,
     /// The walk that takes out the paths of peers that went down.
     pub(crate) drain: WalkPlace,
-    /// End of the last full pull.
-    pub(crate) last_flush: Option<Instant>,
+    /// From when on groups may pull again: each full pull moves it on by a tick, and to its own time at least.
+    pub(crate) pull_due: Option<Instant>,
     /// A pull was cut into slices and goes on at once.
     pub(crate) is_flushing: bool,
     /// More was read than pulls keep up with.
@@ -198,7 +198,7 @@ impl Rib {
             ready: VecDeque::new(),
             resets: VecDeque::new(),
             drain: WalkPlace::default(),
-            last_flush: None,
+            pull_due: None,
             is_flushing: false,
             is_behind: false,
             next_group: 0,

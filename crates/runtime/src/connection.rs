@@ -1,21 +1,17 @@
 //! One task per TCP connection: octets in, slices of shared messages out.
 
-use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use speaker::{CloseCause, ConnId, Dial, Sending, Speaker};
+use bytes::Bytes;
+use speaker::{CloseCause, ConnId, Dial};
 use tokio::net::TcpStream;
 
 use crate::core::{Core, Handle};
+use crate::outlet::{Outlet, Pending};
 use crate::sockets;
 
-/// Octets taken from the export log at once.
-const FILL: usize = 64 * 1024;
-/// Slices given to one write.
-const SLICES: usize = 64;
 /// What a connection may do before others have their turn, in octets written; reading one takes as long as writing
 /// several.
 const TURN: usize = 256 * 1024;
@@ -55,45 +51,32 @@ async fn closed(handle: &Handle) {
 /// Runs an open connection until either side ends it.
 pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle: Rc<Handle>) {
     core.open.set(core.open.get() + 1);
-    let mut pending = Pending::default();
-    // The peer takes nothing any more. What it said before it went, a NOTIFICATION mostly, tells
-    // more than a broken pipe, so what is there is read to its end.
-    let mut deaf = false;
+    let outlet = handle.outlet.get_or_init(|| Outlet::new(stream));
+    let stream = &outlet.stream;
     // Tasks are polled one after the other, each as long as its socket is ready: it has to give way by itself.
     let mut done = 0;
     let ended = loop {
         if let Some(last) = handle.closing.take() {
-            pending.extend(last);
+            let pending = outlet.close(last);
             // On the heap, so that a connection that is open does not hold the room for its end.
-            Box::pin(leave(&core, &stream, pending)).await;
+            Box::pin(leave(&core, stream, pending)).await;
             break None;
         }
-        if !deaf && pending.is_empty() {
-            let mut speaker = core.speaker.borrow_mut();
-            // What was read makes room in the log: walks and pulls that waited for it go on. Or it only passed over
-            // what the peer knows, and has to come again.
-            if pending.refill(&mut speaker, conn) || speaker.has_ready() {
-                core.wake();
-            }
-        }
-        let writes = !deaf && !pending.is_empty();
+        let writes = outlet.refill(&core, conn);
         // What is not read waits at its sender.
         let full = core.is_full();
         let outcome = tokio::select! {
             ready = stream.readable(), if !full => match ready {
                 // Others may have read since this one began to wait.
                 Ok(()) if core.is_full() => Ok(0),
-                Ok(()) => read(&core, conn, &stream).map(|octets| READING * octets),
+                Ok(()) => read(&core, conn, stream).map(|octets| READING * octets),
                 Err(error) => Err(error),
             },
-            ready = stream.writable(), if writes => {
-                let before = pending.octets;
-                match ready.and_then(|()| pending.write(&stream)) {
-                    Ok(sending) => tell(&core, conn, &mut pending, sending),
-                    Err(_) => deaf = true,
-                }
-                Ok(before - pending.octets)
-            }
+            ready = stream.writable(), if writes => match ready {
+                Ok(()) => Ok(outlet.write(&core, conn)),
+                // What the peer said before it went is still read.
+                Err(_) => Ok(outlet.give_up()),
+            },
             () = handle.notify.notified() => Ok(0),
             () = core.roomy.notified(), if full => Ok(0),
         };
@@ -115,15 +98,6 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             kind => CloseCause::Error(kind),
         };
         core.with(|speaker, now| speaker.on_closed(now, conn, cause));
-    }
-}
-
-/// Tells the speaker how sending goes, once something had to wait.
-fn tell(core: &Core, conn: ConnId, pending: &mut Pending, sending: Sending) {
-    let waits = sending != Sending::All;
-    if waits || pending.is_late {
-        pending.is_late = waits;
-        core.with(|speaker, now| speaker.on_sending(now, conn, sending));
     }
 }
 
@@ -151,74 +125,6 @@ fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<usize> {
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
         Err(error) => Err(error),
-    }
-}
-
-/// Messages taken from the speaker and not yet taken by the socket.
-#[derive(Default)]
-struct Pending {
-    queue: VecDeque<Bytes>,
-    taken: Vec<Bytes>,
-    /// Octets in the queue.
-    octets: usize,
-    /// The speaker knows that something waits here for the socket to take it.
-    is_late: bool,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    fn extend(&mut self, messages: impl IntoIterator<Item = Bytes>) {
-        for message in messages {
-            self.octets += message.len();
-            self.queue.push_back(message);
-        }
-    }
-
-    /// Takes what there is to send; false if there is nothing.
-    fn refill(&mut self, speaker: &mut Speaker, conn: ConnId) -> bool {
-        speaker.fill(Instant::now(), conn, &mut self.taken, FILL);
-        self.octets += self.taken.iter().map(Bytes::len).sum::<usize>();
-        self.queue.extend(self.taken.drain(..));
-        if self.queue.is_empty() {
-            // An idle peer holds no buffer.
-            (self.queue, self.taken) = Default::default();
-        }
-        !self.queue.is_empty()
-    }
-
-    fn write(&mut self, stream: &TcpStream) -> io::Result<Sending> {
-        let slices: Vec<IoSlice<'_>> = self
-            .queue
-            .iter()
-            .take(SLICES)
-            .map(|bytes| IoSlice::new(bytes))
-            .collect();
-        match stream.try_write_vectored(&slices) {
-            Ok(length) => {
-                self.advance(length);
-                Ok(match self.is_empty() {
-                    true => Sending::All,
-                    false => Sending::Some,
-                })
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sending::Nothing),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn advance(&mut self, mut length: usize) {
-        self.octets -= length;
-        while let Some(first) = self.queue.front_mut() {
-            if length < first.len() {
-                first.advance(length);
-                return;
-            }
-            length -= first.len();
-            self.queue.pop_front();
-        }
     }
 }
 
@@ -262,8 +168,9 @@ pub(crate) async fn refuse(stream: TcpStream, message: Option<Bytes>) {
 mod tests {
     use std::io::Write;
     use std::net::SocketAddr;
+    use std::time::Instant;
 
-    use speaker::Identity;
+    use speaker::{Identity, Speaker};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The speaker in its cell, and what the tasks around it share. A task borrows the speaker for a
 //! moment and never across an `.await`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -10,6 +10,8 @@ use bytes::Bytes;
 use fib::KernelPort;
 use speaker::{ConnId, Effect, Event, Severity, Speaker};
 use tokio::sync::Notify;
+
+use crate::outlet::Outlet;
 
 /// Octets read from a socket at once; one buffer for all connections.
 const SCRATCH: usize = 64 * 1024;
@@ -45,10 +47,12 @@ impl Drop for Alarm {
     }
 }
 
-/// The pump's end of a connection task.
+/// A connection as its task and the pump both know it.
 #[derive(Default)]
 pub(crate) struct Handle {
-    /// There is something to send, or to close.
+    /// The way out, once the connection is open.
+    pub(crate) outlet: OnceCell<Outlet>,
+    /// There is something to send that the pump did not, or to close.
     pub(crate) notify: Notify,
     /// Set once the connection is to end: the last messages to send.
     pub(crate) closing: RefCell<Option<Vec<Bytes>>>,
@@ -129,11 +133,9 @@ impl Core {
         (std::iter::from_fn(|| speaker.poll_effect()).collect(), more)
     }
 
-    /// Tells the task of a connection that it has something to send.
-    pub(crate) fn notify(&self, conn: ConnId) {
-        if let Some(handle) = self.handles.borrow().get(&conn) {
-            handle.notify.notify_one();
-        }
+    /// The connection of this name, if it is open or being opened.
+    pub(crate) fn handle(&self, conn: ConnId) -> Option<Rc<Handle>> {
+        self.handles.borrow().get(&conn).cloned()
     }
 
     /// Tells the task of a connection to end it, after these messages.

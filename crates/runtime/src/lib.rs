@@ -12,6 +12,7 @@ mod limits;
 mod listener;
 mod logging;
 mod memory;
+mod outlet;
 mod pump;
 mod sockets;
 mod stop;

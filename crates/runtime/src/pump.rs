@@ -18,16 +18,31 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Sessions begin without the kernel's first dump after this long.
 const DUMP_WITHIN: Duration = Duration::from_secs(5);
 
+/// Octets that one round writes by itself. What goes beyond is left to the tasks of the connections, so that others have
+/// their turn.
+const WRITTEN: usize = 1024 * 1024;
+
 /// One round; true while there is more to do at once.
 fn step(core: &Rc<Core>) -> bool {
     let (effects, more) = core.step();
+    let mut written = 0;
     for effect in effects {
         match effect {
             Effect::Dial(dial) => {
                 let handle = core.register(dial.conn);
                 core.spawn(connection::dial(Rc::clone(core), dial, handle));
             }
-            Effect::Writable(conn) => core.notify(conn),
+            Effect::Writable(conn) => {
+                let Some(handle) = core.handle(conn) else {
+                    continue;
+                };
+                let outlet = handle.outlet.get().filter(|_| written < WRITTEN);
+                let sent = outlet.and_then(|outlet| outlet.send(core, conn));
+                match sent {
+                    Some(octets) => written += octets,
+                    None => handle.notify.notify_one(),
+                }
+            }
             Effect::Close { conn, last } => core.close(conn, last),
         }
     }

@@ -310,7 +310,7 @@ fn a_slow_joiner_holds_up_nobody_and_keeps_little() {
 }
 
 #[test]
-fn the_first_change_goes_out_at_once_and_a_burst_waits_for_its_tick() {
+fn two_changes_go_out_at_once_and_a_burst_waits_for_its_tick() {
     let mut bench = Bench::new(config());
     for n in 0..500 {
         bench.up(2 + n, PeerKind::IbgpClient);
@@ -323,6 +323,11 @@ fn the_first_change_goes_out_at_once_and_a_burst_waits_for_its_tick() {
     assert!(bench.rib.next_flush().is_some_and(|at| at <= now));
     assert!(!bench.rib.flush(now));
     assert!(bench.rib.readable(PeerId(3)), "at once");
+    bench.read_all(PeerId(3));
+    bench.withdraw(PeerId(2), block(1));
+    assert!(bench.rib.next_flush().is_some_and(|at| at <= now));
+    assert!(!bench.rib.flush(now));
+    assert!(bench.rib.readable(PeerId(3)), "the second too");
     bench.route(PeerId(2), block(2), &plain(&[65001]));
     let at = bench.rib.next_flush().unwrap();
     assert_eq!(at - now, Duration::from_millis(12), "4 x 500 x 6 us");
