@@ -287,15 +287,15 @@ impl Rib {
     /// Hands out messages for a peer as slices of shared octets, cut between messages: about `max_bytes`, at least one
     /// message if there is one. What was handed out counts as sent.
     ///
-    /// Go on until nothing comes; from then on [`Rib::poll_ready`] tells when there is more. Reading is what lets a
+    /// True: there is more, go on. [`Rib::poll_ready`] tells of what comes once there was no more. Reading is what lets a
     /// snapshot walk and a group that waits for its members go on: ask [`Rib::has_work`] and [`Rib::next_flush`] again
     /// behind it.
-    pub fn fill(&mut self, peer: PeerId, slices: &mut Vec<Bytes>, max_bytes: usize) {
+    pub fn fill(&mut self, peer: PeerId, slices: &mut Vec<Bytes>, max_bytes: usize) -> bool {
         let Some(member) = self.members.get_mut(peer.index()).and_then(Option::as_mut) else {
-            return;
+            return false;
         };
         let Some(group) = &mut self.groups[member.group as usize] else {
-            return;
+            return false;
         };
         let mut out = Output {
             slices,
@@ -308,28 +308,31 @@ impl Rib {
         }
         let is_dry = out.size == 0;
         self.delivered_bytes += out.size as u64;
-        self.note_read(peer);
+        let more = self.note_read(peer);
         if is_dry {
             // It may have passed over what is not for it, and nobody is asked to work behind a read that gave nothing.
             self.collect_passed();
         }
+        more
     }
 
-    /// Notes that a member's writer got all that there is, if that is so.
-    fn note_read(&mut self, peer: PeerId) {
+    /// Notes that a member's writer got all that there is, if that is so; true if it is not.
+    fn note_read(&mut self, peer: PeerId) -> bool {
         let Some(member) = &mut self.members[peer.index()] else {
-            return;
+            return false;
         };
         let Some(group) = &self.groups[member.group as usize] else {
-            return;
+            return false;
         };
-        if member.wake == Wake::Told && !member.is_readable(group) {
+        let more = member.is_readable(group);
+        if member.wake == Wake::Told && !more {
             member.wake = Wake::Idle;
         }
+        more
     }
 
     /// The next peer that has something to read, after it had read everything. It is named once: whoever writes to it
-    /// goes on with [`Rib::fill`] until nothing comes.
+    /// goes on with [`Rib::fill`] until there is no more.
     pub fn poll_ready(&mut self) -> Option<PeerId> {
         while let Some(peer) = self.ready.pop_front() {
             let readable = self.readable(peer);

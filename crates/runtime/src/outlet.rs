@@ -59,24 +59,49 @@ impl Outlet {
         let mut pending = self.pending.borrow_mut();
         let before = pending.octets;
         match pending.write(&self.stream) {
-            Ok(sending) => tell(core, conn, &mut pending, sending),
-            Err(_) => {
-                self.is_deaf.set(true);
-            }
+            Ok(written) => tell(core, conn, &mut pending, written),
+            Err(_) => self.is_deaf.set(true),
         }
         before - pending.octets
     }
 
     /// Sends what there is, if one write does it: how many octets that were. `None` if something is left for the task
-    /// of the connection to do.
-    pub(crate) fn send(&self, core: &Core, conn: ConnId) -> Option<usize> {
-        if !self.pending.borrow().is_empty() || !self.refill(core, conn) {
-            // The task waits for the socket by itself, or nobody needs to.
+    /// of the connection to do. `taken` is empty, and is so again.
+    pub(crate) fn send(&self, core: &Core, conn: ConnId, taken: &mut Vec<Bytes>) -> Option<usize> {
+        let mut pending = self.pending.borrow_mut();
+        if self.is_deaf.get() || !pending.is_empty() {
+            // Nobody needs to, or the task waits for the socket already.
             return Some(0);
         }
-        let octets = self.write(core, conn);
-        let is_done = !self.refill(core, conn);
-        is_done.then_some(octets)
+        let more = {
+            let mut speaker = core.speaker.borrow_mut();
+            let more = speaker.fill(Instant::now(), conn, taken, FILL);
+            if !taken.is_empty() || speaker.has_ready() {
+                core.wake();
+            }
+            more
+        };
+        if taken.is_empty() {
+            return (!more).then_some(0);
+        }
+        let written = match write(&self.stream, taken.iter()) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.is_deaf.set(true);
+                taken.clear();
+                return Some(0);
+            }
+        };
+        let mut sent = written;
+        pending.extend(taken.drain(..).filter_map(|mut message| {
+            let gone = sent.min(message.len());
+            sent -= gone;
+            message.advance(gone);
+            (!message.is_empty()).then_some(message)
+        }));
+        tell(core, conn, &mut pending, written);
+        (!more && pending.is_empty()).then_some(written)
     }
 
     /// Nothing is written any more.
@@ -93,12 +118,34 @@ impl Outlet {
     }
 }
 
-/// Tells the speaker how sending goes, once something had to wait.
-fn tell(core: &Core, conn: ConnId, pending: &mut Pending, sending: Sending) {
+/// Tells the speaker how sending goes, once something had to wait. So many octets were taken just now.
+fn tell(core: &Core, conn: ConnId, pending: &mut Pending, written: usize) {
+    let sending = match written {
+        _ if pending.is_empty() => Sending::All,
+        0 => Sending::Nothing,
+        _ => Sending::Some,
+    };
     let waits = sending != Sending::All;
     if waits || pending.is_late {
         pending.is_late = waits;
         core.with(|speaker, now| speaker.on_sending(now, conn, sending));
+    }
+}
+
+/// Writes once, without waiting; how many octets the socket took.
+fn write<'a>(
+    stream: &TcpStream,
+    messages: impl ExactSizeIterator<Item = &'a Bytes>,
+) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = messages.len().min(SLICES);
+    for (slice, message) in slices.iter_mut().zip(messages) {
+        *slice = IoSlice::new(message);
+    }
+    match &slices[..count] {
+        // Cheaper for the system, and the usual case.
+        [one] => stream.try_write(one),
+        many => stream.try_write_vectored(many),
     }
 }
 
@@ -137,24 +184,15 @@ impl Pending {
         !self.queue.is_empty()
     }
 
-    pub(crate) fn write(&mut self, stream: &TcpStream) -> io::Result<Sending> {
-        let slices: Vec<IoSlice<'_>> = self
-            .queue
-            .iter()
-            .take(SLICES)
-            .map(|bytes| IoSlice::new(bytes))
-            .collect();
-        match stream.try_write_vectored(&slices) {
-            Ok(length) => {
-                self.advance(length);
-                Ok(match self.is_empty() {
-                    true => Sending::All,
-                    false => Sending::Some,
-                })
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Sending::Nothing),
-            Err(error) => Err(error),
-        }
+    /// Writes once, without waiting; how many octets the socket took.
+    pub(crate) fn write(&mut self, stream: &TcpStream) -> io::Result<usize> {
+        let written = match write(stream, self.queue.iter()) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        self.advance(written);
+        Ok(written)
     }
 
     fn advance(&mut self, mut length: usize) {

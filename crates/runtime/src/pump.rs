@@ -5,6 +5,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use fib::KernelEvent;
 use speaker::{Ask, Effect};
 use tokio::sync::mpsc;
@@ -23,7 +24,7 @@ const DUMP_WITHIN: Duration = Duration::from_secs(5);
 const WRITTEN: usize = 1024 * 1024;
 
 /// One round; true while there is more to do at once.
-fn step(core: &Rc<Core>) -> bool {
+fn step(core: &Rc<Core>, taken: &mut Vec<Bytes>) -> bool {
     let (effects, more) = core.step();
     let mut written = 0;
     for effect in effects {
@@ -37,7 +38,7 @@ fn step(core: &Rc<Core>) -> bool {
                     continue;
                 };
                 let outlet = handle.outlet.get().filter(|_| written < WRITTEN);
-                let sent = outlet.and_then(|outlet| outlet.send(core, conn));
+                let sent = outlet.and_then(|outlet| outlet.send(core, conn, taken));
                 match sent {
                     Some(octets) => written += octets,
                     None => handle.notify.notify_one(),
@@ -53,8 +54,9 @@ fn step(core: &Rc<Core>) -> bool {
 
 /// Runs the speaker for as long as the process lives.
 pub(crate) async fn pump(core: Rc<Core>, mut memory: Memory) {
+    let mut taken = Vec::new();
     loop {
-        if step(&core) {
+        if step(&core, &mut taken) {
             tokio::task::yield_now().await;
             continue;
         }

@@ -27,7 +27,7 @@ pub struct Dial {
 pub enum Effect {
     /// Open a TCP connection; answer by `on_connected` or `on_connect_failed`.
     Dial(Dial),
-    /// The connection has bytes to send: call `Speaker::fill` until it gives none.
+    /// The connection has bytes to send: call `Speaker::fill` until there is no more.
     Writable(ConnId),
     /// Send `last` (a NOTIFICATION, mostly) after what was already taken, then close. The
     /// speaker has forgotten the connection and never names it again.

@@ -230,25 +230,27 @@ impl Speaker {
     }
 
     /// Takes up to about `max` octets to send on a connection: shared slices, cut between
-    /// messages. Nothing is added when there is nothing to send.
-    pub fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Vec<Bytes>, max: usize) {
+    /// messages. Nothing is added when there is nothing to send. True if there is more than was taken.
+    pub fn fill(&mut self, now: Instant, conn: ConnId, out: &mut Vec<Bytes>, max: usize) -> bool {
         let Some(known) = self.conns.get_mut(conn) else {
-            return;
+            return false;
         };
         let id = known.peer;
         out.extend(std::mem::take(&mut known.control));
         let Some(peer) = self.peers.get_mut(id) else {
-            return;
+            return false;
         };
-        if peer.link.as_ref().is_some_and(|link| link.conn == conn) {
-            let before = out.len();
-            self.rib.fill(id, out, max);
-            let updates = out[before..].iter().map(|slice| messages(slice)).sum();
-            if updates > 0 {
-                peer.session.sent_updates(now, updates);
-                self.arm(id);
-            }
+        if peer.link.as_ref().is_none_or(|link| link.conn != conn) {
+            return false;
         }
+        let before = out.len();
+        let more = self.rib.fill(id, out, max);
+        let updates = out[before..].iter().map(|slice| messages(slice)).sum();
+        if updates > 0 {
+            peer.session.sent_updates(now, updates);
+            self.arm(id);
+        }
+        more
     }
 
     /// True while routes take more memory than `limits.routes` and somebody has to go first, or while so many changes were
