@@ -67,7 +67,7 @@ impl fmt::Display for ResetReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ResetReason::LogLimit => f.write_str(
-                "it reads too slowly: what it has not read yet exceeds the limit of the export log",
+                "it reads too slowly: it has not read more than `limits.export-log`, and more withdrawn routes in it than `limits.tombstones` allows",
             ),
             ResetReason::TombstoneLimit => f.write_str(
                 "it reads too slowly: more withdrawn routes wait for it than `limits.tombstones` allows",

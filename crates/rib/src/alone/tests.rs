@@ -133,6 +133,9 @@ fn a_member_that_would_miss_a_withdrawal_is_reset_and_not_detached() {
         bench.pull();
         bench.read_all(fast);
         bench.read_all(a);
+        // They are in the log that it reads, and do not wait for it besides.
+        let stats = bench.rib.stats();
+        assert!(stats.tombstones <= 11, "{stats:?}");
     }
     assert_eq!(bench.rib.stats().detached, 0);
     let mut resets = Vec::new();
