@@ -9,6 +9,7 @@
 use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use foldhash::quality::FixedState;
 use wire::{Family, Prefix};
@@ -235,6 +236,24 @@ impl Table {
                 .map_or(0, |path| path.next);
         }
         black_box(near);
+    }
+
+    /// Has all paths of some destinations come near, one of each destination at a time, so that memory is waited for as
+    /// often as the longest list is long. `see` is given the attributes of each path, to do the same with them.
+    pub(crate) fn touch_paths(&self, slots: Range<u32>, mut see: impl FnMut(AttrId)) {
+        let mut places = [NIL; AT_ONCE];
+        for (place, slot) in places.iter_mut().zip(slots) {
+            *place = self.dests.touch(slot).map_or(NIL, |dest| dest.paths);
+        }
+        while places != [NIL; AT_ONCE] {
+            let paths = places.map(|place| self.paths.touch(place));
+            for (place, path) in places.iter_mut().zip(paths) {
+                *place = path.map_or(NIL, |path| {
+                    see(path.attrs);
+                    path.next
+                });
+            }
+        }
     }
 
     /// The slot of a destination, new if it was not there.

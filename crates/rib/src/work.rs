@@ -6,11 +6,14 @@
 //!
 //! Engine rules 5 (tombstones), 6 and 7 (joins). The walk that follows changed settings is in `change`.
 
+use std::hint::black_box;
+
 use crate::encode;
 use crate::group::{Group, WalkPlace};
 use crate::ids::PeerId;
 use crate::member::{Attached, Member, Reads, Wake};
 use crate::rib::Rib;
+use crate::table::AT_ONCE;
 use crate::versions::VersionList;
 
 /// Octets of snapshot that are made ahead of the fastest member in the walk.
@@ -21,6 +24,8 @@ const SNAPSHOT_KEPT: usize = 1024 * 1024;
 const IMAGE: usize = 768 * 1024;
 /// Slots that one batch of a snapshot walk goes over.
 const CHUNK: u32 = 1024;
+/// Slots that the walk of the leaving looks at together.
+const NEAR: u32 = AT_ONCE as u32;
 /// Tombstones collected at once.
 const COLLECT: usize = 1024;
 
@@ -84,8 +89,17 @@ impl Rib {
         if self.drain.slot >= self.table.slots() {
             self.drain.slot = 0;
         }
+        let slot = self.drain.slot;
         self.drain.slot += 1;
-        self.drain.slot - 1
+        if slot.is_multiple_of(NEAR) {
+            let mut near = 0;
+            let end = self.table.slots().min(slot + NEAR);
+            self.table.touch_paths(slot..end, |attrs| {
+                near ^= self.attrs.key(attrs).local_pref;
+            });
+            black_box(near);
+        }
+        slot
     }
 
     /// A slice of the snapshot walk of a group.
