@@ -1,19 +1,20 @@
 //! The kernel's answers in words: errno and extended acknowledgement (NETLINK_EXT_ACK).
 
 use fib::RouteError;
-use netlink_packet_core::{ErrorMessage, NlasIterator};
 use nix::errno::Errno;
+
+use crate::netlink::attributes;
 
 /// `NLMSGERR_ATTR_MSG`: a zero-terminated text.
 const ATTR_MSG: u16 = 1;
 /// Our sockets ask for capped errors, so exactly the request's header is echoed before the TLVs.
 const ECHOED_HEADER: usize = 16;
 
-/// The answer as a result: `Ok` is an acknowledgement.
-pub(crate) fn result_of(message: &ErrorMessage) -> Result<(), RouteError> {
-    match message.raw_code() {
+/// The answer as a result, of its code and what stands behind it: `Ok` is an acknowledgement.
+pub(crate) fn result_of(code: i32, rest: &[u8]) -> Result<(), RouteError> {
+    match code {
         0 => Ok(()),
-        code => Err(refusal(code.abs(), extended_text(&message.header))),
+        errno => Err(refusal(errno, extended_text(rest))),
     }
 }
 
@@ -40,11 +41,8 @@ pub(crate) fn unanswered() -> RouteError {
 }
 
 fn extended_text(after_code: &[u8]) -> Option<String> {
-    let attributes = after_code.get(ECHOED_HEADER..)?;
-    let text = NlasIterator::new(attributes)
-        .flatten()
-        .find(|attribute| attribute.kind() == ATTR_MSG)?;
-    let value = text.value();
+    let mut texts = attributes(after_code.get(ECHOED_HEADER..)?);
+    let (_, value) = texts.find(|(kind, _)| *kind == ATTR_MSG)?;
     let end = value
         .iter()
         .position(|byte| *byte == 0)

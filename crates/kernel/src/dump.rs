@@ -4,14 +4,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use fib::{Dump, Route};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkPayload};
-use netlink_packet_route::route::{RouteAttribute, RouteHeader, RouteMessage};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
+use nix::libc;
 
-use crate::interfaces;
 use crate::message;
-use crate::socket::{Received, RouteSocket, encode};
+use crate::netlink::{Answer, Message};
+use crate::socket::{Received, RouteSocket};
 
 /// A dump that makes no progress for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,13 +18,14 @@ const BUFFER: usize = 4 << 20;
 /// Reads everything that the plan needs, on a socket of its own: a dump that was given up would
 /// disturb the next one on the same socket.
 pub(crate) fn read(tables: &[u32]) -> io::Result<Dump> {
-    let (links, addresses) = interfaces::read()?;
-    let mut dump = Dump {
-        links,
-        addresses,
-        routes: Vec::new(),
-    };
+    let mut dump = Dump::default();
     let mut socket = open()?;
+    all(&mut socket, libc::RTM_GETLINK, |link| {
+        dump.links.extend(message::to_link(link));
+    })?;
+    all(&mut socket, libc::RTM_GETADDR, |address| {
+        dump.addresses.extend(message::to_address(address));
+    })?;
     routes(&mut socket, tables, |route| dump.routes.push(route))?;
     Ok(dump)
 }
@@ -44,16 +43,16 @@ pub(crate) fn routes(
     tables: &[u32],
     mut each: impl FnMut(Route),
 ) -> io::Result<()> {
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+    for family in [libc::AF_INET, libc::AF_INET6] {
         for table in tables {
-            let mut request = RouteMessage::default();
-            request.header.address_family = family;
-            request.header.table = u8::try_from(*table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
-            request.attributes = vec![RouteAttribute::Table(*table)];
-            walk(socket, RouteNetlinkMessage::GetRoute(request), |answer| {
-                if let RouteNetlinkMessage::NewRoute(route) = answer
-                    // A kernel without strict checking ignores the filter.
-                    && let Some(route) = message::to_route(&route).filter(|route| route.table == *table)
+            let sequence = socket.next_sequence();
+            let mut octets = Vec::new();
+            message::push_dump_of_routes(&mut octets, family as u8, *table, sequence);
+            walk(socket, &octets, sequence, |answer| {
+                // A kernel without strict checking ignores the filter.
+                if answer.kind == libc::RTM_NEWROUTE
+                    && let Some(route) =
+                        message::to_route(answer).filter(|route| route.table == *table)
                 {
                     each(route);
                 }
@@ -63,16 +62,22 @@ pub(crate) fn routes(
     Ok(())
 }
 
+/// Everything that a request of this kind, `RTM_GETLINK` or `RTM_GETADDR`, gives.
+fn all(socket: &mut RouteSocket, request: u16, each: impl FnMut(&Message<'_>)) -> io::Result<()> {
+    let sequence = socket.next_sequence();
+    let mut octets = Vec::new();
+    message::push_dump_of(&mut octets, request, sequence);
+    walk(socket, &octets, sequence, each)
+}
+
 /// One dump request and all its answers.
 fn walk(
     socket: &mut RouteSocket,
-    request: RouteNetlinkMessage,
-    mut each: impl FnMut(RouteNetlinkMessage),
+    request: &[u8],
+    sequence: u32,
+    mut each: impl FnMut(&Message<'_>),
 ) -> io::Result<()> {
-    let sequence = socket.next_sequence();
-    let mut octets = Vec::new();
-    encode(&mut octets, request, NLM_F_REQUEST | NLM_F_DUMP, sequence);
-    socket.send(&octets)?;
+    socket.send(request)?;
     let mut deadline = Instant::now() + PATIENCE;
     let mut end = None;
     while end.is_none() {
@@ -83,15 +88,12 @@ fn walk(
             ));
         }
         let received = socket.receive(|message| {
-            if message.header.sequence_number != sequence {
+            if message.sequence != sequence {
                 return;
             }
-            match message.payload {
-                NetlinkPayload::InnerMessage(answer) => each(answer),
-                NetlinkPayload::Done(done) => end = Some(done.code),
-                NetlinkPayload::Error(error) => end = Some(error.raw_code()),
-                NetlinkPayload::Noop | NetlinkPayload::Overrun(_) => {}
-                _ => {}
+            match message.answer() {
+                Answer::Content => each(&message),
+                Answer::Done(code) | Answer::Code(code, _) => end = Some(code),
             }
         })?;
         match received {
@@ -100,7 +102,7 @@ fn walk(
             Received::Lost => return Err(Errno::ENOBUFS.into()),
         }
     }
-    match Errno::from_raw(end.unwrap_or_default().abs()) {
+    match Errno::from_raw(end.unwrap_or_default()) {
         // A table in which nothing ever was does not exist.
         Errno::UnknownErrno | Errno::ENOENT => Ok(()),
         errno => Err(errno.into()),

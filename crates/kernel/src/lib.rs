@@ -1,22 +1,22 @@
 //! Linux routing by netlink (rtnetlink(7)): the implementation of [`fib::KernelPort`].
 //!
-//! Owns two threads and their sockets. The writer carries out batches of route operations, each
-//! acknowledged by itself; the monitor tells what changed by somebody else's hand, and reads the
+//! Owns two threads and their sockets. The writer carries out batches of route operations and has an
+//! answer to each; the monitor tells what changed by somebody else's hand, and reads the
 //! whole state when asked. It decides nothing: what is written is `fib`'s plan. It never touches a
 //! route that an operation does not name by prefix, table, metric and protocol, and never blocks its
 //! caller.
 //!
-//! Routes go and come through raw sockets: a batch with an answer per route is twice as fast that way
-//! as through an asynchronous connection. Links and addresses are read through rtnetlink. All reading
-//! is done by the monitor between two notifications, so that what happens meanwhile is told after it.
+//! Everything goes and comes through raw sockets: a batch is twice as fast that way as through an
+//! asynchronous connection. All reading is done by the monitor between two notifications, so that
+//! what happens meanwhile is told after it.
 
 mod ack;
 mod cleanup;
 mod dump;
 mod event;
-mod interfaces;
 mod message;
 mod monitor;
+mod netlink;
 mod port;
 mod query;
 mod socket;

@@ -10,15 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fib::{KernelEvent, RouteChange};
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::route::RouteMessage;
 use nix::errno::Errno;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::dump;
 use crate::event::OnEvent;
 use crate::message;
+use crate::netlink::Message;
 use crate::socket::{Received, RouteSocket};
 
 /// RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE of linux/rtnetlink.h.
@@ -40,9 +39,10 @@ pub(crate) struct Monitor {
     on_event: Arc<OnEvent>,
 }
 
-/// Opens a socket that hears from now on.
-pub(crate) fn open() -> io::Result<RouteSocket> {
+/// Opens a socket that hears from now on. Notifications of routes that `writer` causes are ours.
+pub(crate) fn open(writer: u32) -> io::Result<RouteSocket> {
     let socket = RouteSocket::open(BUFFER)?;
+    socket.ignore_routes_of(writer)?;
     for group in GROUPS {
         socket.subscribe(group)?;
     }
@@ -75,7 +75,7 @@ impl Monitor {
             if self.pause() {
                 return;
             }
-            if let Ok(socket) = open() {
+            if let Ok(socket) = open(self.writer) {
                 self.socket = socket;
                 (self.on_event)(KernelEvent::Overrun);
             }
@@ -131,7 +131,7 @@ impl Monitor {
             let (writer, tables) = (self.writer, &self.tables);
             match self
                 .socket
-                .receive(|message| events.extend(event(message, writer, tables)))?
+                .receive(|message| events.extend(event(&message, writer, tables)))?
             {
                 Received::Messages => {}
                 Received::Nothing => break,
@@ -150,35 +150,21 @@ impl Monitor {
     }
 }
 
-fn event(
-    message: NetlinkMessage<RouteNetlinkMessage>,
-    writer: u32,
-    tables: &[u32],
-) -> Option<KernelEvent> {
-    let ours = message.header.port_number == writer;
-    let NetlinkPayload::InnerMessage(inner) = message.payload else {
-        return None;
-    };
-    match inner {
-        RouteNetlinkMessage::NewLink(link) => Some(KernelEvent::Link(message::to_link(&link)?)),
-        RouteNetlinkMessage::DelLink(link) => {
-            Some(KernelEvent::LinkGone(message::to_link(&link)?.index))
+fn event(message: &Message<'_>, writer: u32, tables: &[u32]) -> Option<KernelEvent> {
+    match message.kind {
+        libc::RTM_NEWLINK => Some(KernelEvent::Link(message::to_link(message)?)),
+        libc::RTM_DELLINK => Some(KernelEvent::LinkGone(message::to_link(message)?.index)),
+        kind @ (libc::RTM_NEWADDR | libc::RTM_DELADDR) => Some(KernelEvent::Address {
+            address: message::to_address(message)?,
+            added: kind == libc::RTM_NEWADDR,
+        }),
+        // The socket leaves ours out; a kernel that did not is no reason to take them for others'.
+        kind @ (libc::RTM_NEWROUTE | libc::RTM_DELROUTE) if message.port != writer => {
+            let route = message::to_route(message)?;
+            let removed = kind == libc::RTM_DELROUTE;
+            let watched = tables.contains(&route.table);
+            watched.then_some(KernelEvent::Route(RouteChange { route, removed }))
         }
-        RouteNetlinkMessage::NewAddress(address) => Some(KernelEvent::Address {
-            address: message::to_address(&address)?,
-            added: true,
-        }),
-        RouteNetlinkMessage::DelAddress(address) => Some(KernelEvent::Address {
-            address: message::to_address(&address)?,
-            added: false,
-        }),
-        RouteNetlinkMessage::NewRoute(route) if !ours => change(&route, false, tables),
-        RouteNetlinkMessage::DelRoute(route) if !ours => change(&route, true, tables),
         _ => None,
     }
-}
-
-fn change(route: &RouteMessage, removed: bool, tables: &[u32]) -> Option<KernelEvent> {
-    let route = message::to_route(route).filter(|route| tables.contains(&route.table))?;
-    Some(KernelEvent::Route(RouteChange { route, removed }))
 }

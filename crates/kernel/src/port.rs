@@ -8,13 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fib::{Busy, KernelCommand, KernelEvent, KernelPort, MAIN_TABLE, Owner, RouteOp};
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::route::RouteMessage;
 
 use crate::event::OnEvent;
+use crate::message;
 use crate::monitor::{self, Monitor};
-use crate::socket::{RouteSocket, encode};
+use crate::netlink::Answer;
+use crate::socket::RouteSocket;
 use crate::writer;
 
 /// Commands waiting for the writer; `fib` has at most four unanswered.
@@ -81,7 +80,7 @@ impl Kernel {
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
         let monitor = Monitor::new(
-            monitor::open()?,
+            monitor::open(socket.port_id())?,
             woken,
             tables(&config.owners),
             socket.port_id(),
@@ -169,15 +168,14 @@ pub(crate) fn tables(owners: &[Owner]) -> Vec<u32> {
 pub(crate) fn check_permission(socket: &mut RouteSocket) -> Result<(), KernelError> {
     let sequence = socket.next_sequence();
     let mut octets = Vec::new();
-    let request = RouteNetlinkMessage::DelRoute(RouteMessage::default());
-    encode(&mut octets, request, NLM_F_REQUEST | NLM_F_ACK, sequence);
+    message::push_deletion_of_nothing(&mut octets, sequence);
     socket.send(&octets)?;
     let deadline = std::time::Instant::now() + GOODBYE;
     let mut answer = None;
     while answer.is_none() && socket.wait(deadline)? {
         socket.receive(|message| {
-            if let NetlinkPayload::Error(error) = message.payload {
-                answer = Some(error.raw_code().abs());
+            if let Answer::Code(code, _) = message.answer() {
+                answer = Some(code);
             }
         })?;
     }

@@ -4,14 +4,15 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::constants::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{SockFilter, SockRef};
+
+use crate::netlink::{self, Message};
 
 /// Room for one datagram. The kernel's dumps use at most 32 KiB.
 const DATAGRAM: usize = 128 * 1024;
@@ -67,10 +68,23 @@ impl RouteSocket {
         self.socket.set_netlink_get_strict_chk(true)
     }
 
+    /// Has the kernel leave out route notifications that requests from this port cause: a datagram
+    /// for each route that we write, and a thread woken for each, only to find that it is ours.
+    pub(crate) fn ignore_routes_of(&self, port: u32) -> io::Result<()> {
+        SockRef::from(&self.socket).attach_filter(&all_but_routes_of(port))
+    }
+
     /// A sequence number not used before on this socket.
     pub(crate) fn next_sequence(&mut self) -> u32 {
-        self.sequence = self.sequence.wrapping_add(1).max(1);
-        self.sequence
+        self.sequences(1)
+    }
+
+    /// The first of so many sequence numbers in a row, not used before on this socket.
+    pub(crate) fn sequences(&mut self, count: u32) -> u32 {
+        // 0 is what notifications have.
+        let last = self.sequence.checked_add(count).unwrap_or(count);
+        self.sequence = last;
+        last - count + 1
     }
 
     /// Sends octets to the kernel.
@@ -80,12 +94,8 @@ impl RouteSocket {
             .map(|_| ())
     }
 
-    /// Takes one datagram if there is one, and hands its messages to `each`. What cannot be decoded
-    /// is left out: the kernel may be newer than our decoder.
-    pub(crate) fn receive(
-        &mut self,
-        mut each: impl FnMut(NetlinkMessage<RouteNetlinkMessage>),
-    ) -> io::Result<Received> {
+    /// Takes one datagram if there is one, and hands its messages to `each`.
+    pub(crate) fn receive(&mut self, each: impl FnMut(Message<'_>)) -> io::Result<Received> {
         self.datagram.clear();
         let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         match self.socket.recv(&mut self.datagram, flags) {
@@ -99,15 +109,7 @@ impl RouteSocket {
                 };
             }
         }
-        let mut rest = self.datagram.as_slice();
-        while let Some(length) = message_length(rest) {
-            if let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&rest[..length])
-            {
-                each(message);
-            }
-            // Messages start at multiples of 4 (NLMSG_ALIGN).
-            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        }
+        netlink::messages(&self.datagram).for_each(each);
         Ok(Received::Messages)
     }
 
@@ -135,22 +137,24 @@ impl AsFd for RouteSocket {
     }
 }
 
-/// Lays a message with this header into `out`.
-pub(crate) fn encode(out: &mut Vec<u8>, message: RouteNetlinkMessage, flags: u16, sequence: u32) {
-    let mut message =
-        NetlinkMessage::new(Default::default(), NetlinkPayload::InnerMessage(message));
-    message.header.flags = flags;
-    message.header.sequence_number = sequence;
-    message.finalize();
-    let start = out.len();
-    out.resize(start + message.buffer_len().next_multiple_of(4), 0);
-    message.serialize(&mut out[start..]);
-}
-
-/// The length of the first message of a datagram, if one is complete.
-fn message_length(octets: &[u8]) -> Option<usize> {
-    let length = u32::from_ne_bytes(octets.first_chunk().copied()?) as usize;
-    (16..=octets.len()).contains(&length).then_some(length)
+/// A socket filter (socket(7), SO_ATTACH_FILTER) that passes every datagram but one whose first
+/// message is a route's and was caused by this port. Such datagrams hold one message.
+fn all_but_routes_of(port: u32) -> [SockFilter; 7] {
+    const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const LOAD_SHORT: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+    const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    // Filters read in network order what netlink writes in the host's.
+    let kind = |kind: u16| u32::from(kind.to_be());
+    [
+        SockFilter::new(LOAD_NUMBER, 0, 0, 12),
+        SockFilter::new(IF_EQUAL, 0, 3, port.to_be()),
+        SockFilter::new(LOAD_SHORT, 0, 0, 4),
+        SockFilter::new(IF_EQUAL, 2, 0, kind(libc::RTM_NEWROUTE)),
+        SockFilter::new(IF_EQUAL, 1, 0, kind(libc::RTM_DELROUTE)),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
 }
 
 /// Beyond the system's limit where we may (CAP_NET_ADMIN), else up to it.
@@ -162,4 +166,59 @@ fn grow_buffers(socket: &Socket, octets: usize) -> io::Result<()> {
         setsockopt(socket, sockopt::SndBuf, &octets)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use fib::{Action, Route, RouteKind, RouteOp};
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+    use crate::{message, writer};
+
+    #[test]
+    fn only_the_routes_of_the_port_named_are_left_out() {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("skipped: making a network namespace needs root");
+            return;
+        }
+        let inside = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+            listen_to_two();
+        });
+        inside.join().unwrap();
+    }
+
+    fn listen_to_two() {
+        let open = || RouteSocket::open(1 << 20).unwrap();
+        let (mut ours, mut theirs, mut heard) = (open(), open(), open());
+        heard.subscribe(libc::RTNLGRP_IPV4_ROUTE).unwrap();
+        heard.ignore_routes_of(ours.port_id()).unwrap();
+        let op = |third: u8, action| RouteOp {
+            id: 1,
+            action,
+            route: Route {
+                prefix: format!("10.1.{third}.0/24").parse().unwrap(),
+                table: 254,
+                metric: 48,
+                protocol: 186,
+                kind: RouteKind::Blackhole,
+            },
+        };
+        for action in [Action::Create, Action::Delete] {
+            for (third, socket) in [(1, &mut ours), (2, &mut theirs)] {
+                let results = writer::apply(socket, &mut Vec::new(), &[op(third, action)]);
+                assert_eq!(results, [(1, Ok(()))]);
+            }
+        }
+        // The kernel had said all that it says by the time it answered.
+        let mut said = Vec::new();
+        let mut note = |message: Message<'_>| {
+            said.push((message.kind, message::to_route(&message).unwrap()));
+        };
+        while matches!(heard.receive(&mut note).unwrap(), Received::Messages) {}
+        let theirs = op(2, Action::Create).route;
+        let all = [libc::RTM_NEWROUTE, libc::RTM_DELROUTE].map(|kind| (kind, theirs.clone()));
+        assert_eq!(said, all);
+    }
 }

@@ -1,7 +1,9 @@
 //! The thread that writes routes.
 //!
-//! At most [`BATCH`] requests in one send, every one with an acknowledgement: more would overflow a
-//! default receive buffer, and the lost answers would never come.
+//! At most [`BATCH`] requests in one send. The kernel carries them out in order, within the send, and
+//! says of each that it refuses why; only the last one asks for a word if all is well. That word is
+//! behind every refusal, so what has none by then was done. A batch whose refusals would overflow
+//! the receive buffer is no danger: the kernel tells of that before anything else.
 
 use std::io;
 use std::sync::Arc;
@@ -9,12 +11,12 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use fib::{KernelEvent, RouteError, RouteOp};
-use netlink_packet_core::NetlinkPayload;
 
 use crate::ack;
 use crate::event::OnEvent;
 use crate::message;
-use crate::socket::{Received, RouteSocket, encode};
+use crate::netlink::{ACK, Answer};
+use crate::socket::{Received, RouteSocket};
 
 pub(crate) const BATCH: usize = 100;
 /// The kernel answers while it is being asked; this is for what should never be.
@@ -41,17 +43,16 @@ pub(crate) fn run(
 /// Carries out at most [`BATCH`] operations, in order, and answers every one.
 pub(crate) fn apply(socket: &mut RouteSocket, octets: &mut Vec<u8>, ops: &[RouteOp]) -> Results {
     octets.clear();
-    let mut sequences = Vec::with_capacity(ops.len());
-    for op in ops {
-        let sequence = socket.next_sequence();
-        sequences.push(sequence);
-        let (message, flags) = message::of_op(op);
-        encode(octets, message, flags, sequence);
+    let count = u32::try_from(ops.len()).expect("invariant: batches are small");
+    let first = socket.sequences(count);
+    for (sequence, op) in (first..).zip(ops) {
+        let is_last = sequence == first + count - 1;
+        message::push_op(octets, op, if is_last { ACK } else { 0 }, sequence);
     }
     let mut answers: Vec<Option<Result<(), RouteError>>> = vec![None; ops.len()];
     if let Err(error) = socket
         .send(octets)
-        .and_then(|()| collect(socket, &sequences, &mut answers))
+        .and_then(|()| collect(socket, first, &mut answers))
     {
         let text = format!("netlink: {error}");
         for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
@@ -69,29 +70,35 @@ pub(crate) fn apply(socket: &mut RouteSocket, octets: &mut Vec<u8>, ops: &[Route
         .collect()
 }
 
+/// Takes the answers to the requests from number `first` on, up to that to the last one.
 fn collect(
     socket: &mut RouteSocket,
-    sequences: &[u32],
+    first: u32,
     answers: &mut [Option<Result<(), RouteError>>],
 ) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut missing = answers.len();
-    while missing > 0 && socket.wait(deadline)? {
+    while answers.last().is_some_and(Option::is_none) {
         let received = socket.receive(|message| {
             // Answers of an earlier, given up batch have other numbers.
-            if let NetlinkPayload::Error(error) = message.payload
-                && let Some(at) = sequences
-                    .iter()
-                    .position(|s| *s == message.header.sequence_number)
-                && answers[at].is_none()
+            let at = message.sequence.wrapping_sub(first) as usize;
+            if let Answer::Code(code, rest) = message.answer()
+                && let Some(answer) = answers.get_mut(at)
             {
-                answers[at] = Some(ack::result_of(&error));
-                missing -= 1;
+                *answer = Some(ack::result_of(code, rest));
             }
         })?;
-        if matches!(received, Received::Lost) {
-            return Err(nix::errno::Errno::ENOBUFS.into());
+        match received {
+            Received::Messages => {}
+            Received::Nothing => {
+                if !socket.wait(deadline)? {
+                    return Ok(());
+                }
+            }
+            Received::Lost => return Err(nix::errno::Errno::ENOBUFS.into()),
         }
+    }
+    for answer in answers {
+        answer.get_or_insert(Ok(()));
     }
     Ok(())
 }
