@@ -17,6 +17,8 @@ mod harness;
 mod hostile;
 #[path = "labs/hostile_load.rs"]
 mod hostile_load;
+#[path = "labs/memory.rs"]
+mod memory;
 #[path = "labs/mesh.rs"]
 mod mesh;
 #[path = "labs/operation.rs"]
