@@ -108,7 +108,7 @@ fn measured<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// The time for which this thread has run so far: what else the machine does hardly shows in it.
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     // The kernel brings the number up to date when it looks for another thread to run.
     std::thread::yield_now();
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat");

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use config::{Config, Role};
-use speaker::{Admission, ConnId, Effect, Identity, Speaker};
-use wire::{Asn, Capability, Family, Open};
+use speaker::{Admission, CloseCause, ConnId, Effect, Identity, Speaker};
+use wire::{Asn, Capability, Family, Open, RouteRefresh};
+
+use crate::slices::{Lengths, Part};
 
 /// Octets read from a peer and handed to a writer at once, as the daemons do it.
 const READ: usize = 64 * 1024;
@@ -31,6 +33,8 @@ pub(crate) struct Host {
     slices: Vec<Bytes>,
     /// Octets that were handed out for each connection.
     sent: BTreeMap<ConnId, usize>,
+    /// How long each slice of work took, if that is asked for.
+    lengths: Option<Lengths>,
 }
 
 impl Host {
@@ -46,6 +50,23 @@ impl Host {
             now,
             slices: Vec::new(),
             sent: BTreeMap::new(),
+            lengths: None,
+        }
+    }
+
+    /// How long each slice of work takes that something does to this host. It ends with nothing left to do.
+    pub(crate) fn lengths_of(&mut self, work: impl FnOnce(&mut Host)) -> Lengths {
+        self.lengths = Some(Lengths::default());
+        work(self);
+        self.rest();
+        self.lengths.take().unwrap_or_default()
+    }
+
+    /// Has the speaker do one slice of work: what happens between two moments at which others have their turn.
+    fn slice<R>(&mut self, part: Part, work: impl FnOnce(&mut Speaker, Instant) -> R) -> R {
+        match &mut self.lengths {
+            Some(lengths) => lengths.of(part, || work(&mut self.speaker, self.now)),
+            None => work(&mut self.speaker, self.now),
         }
     }
 
@@ -60,6 +81,7 @@ impl Host {
         let capabilities = vec![
             Capability::Multiprotocol(Family::Ipv4Unicast.afi_safi()),
             Capability::FourOctetAs(remote.asn),
+            Capability::RouteRefresh,
         ];
         // No hold time: the clock of this host jumps.
         let open = Open::new(remote.asn, 0, remote.address, capabilities);
@@ -76,7 +98,13 @@ impl Host {
         while !waiting.is_empty() {
             for (conn, octets) in &mut waiting {
                 let (read, later) = octets.split_at(octets.len().min(READ));
-                self.speaker.on_bytes(self.now, *conn, read);
+                let mut rest = read;
+                while !rest.is_empty() {
+                    let used = self.slice(Part::Read, |speaker, now| {
+                        speaker.take_bytes(now, *conn, rest)
+                    });
+                    rest = &rest[used..];
+                }
                 self.now += WAKE + OCTET * u32::try_from(read.len()).expect("one read");
                 *octets = later;
             }
@@ -86,9 +114,31 @@ impl Host {
         self.rest();
     }
 
+    /// A peer wants all routes again.
+    pub(crate) fn refresh(&mut self, conn: ConnId) {
+        let request = RouteRefresh {
+            family: Family::Ipv4Unicast.afi_safi(),
+            subtype: RouteRefresh::REQUEST,
+        };
+        self.hear(&[(conn, &request.encode())]);
+    }
+
+    /// The connection of a peer breaks.
+    pub(crate) fn cut(&mut self, conn: ConnId) {
+        self.slice(Part::Run, |speaker, now| {
+            speaker.on_closed(now, conn, CloseCause::Eof);
+        });
+    }
+
+    /// The configuration becomes another one.
+    pub(crate) fn reload(&mut self, text: &str) {
+        let config = parse(text);
+        self.slice(Part::Run, |speaker, now| speaker.reload(now, config));
+    }
+
     /// One round of the pump. True while there is more to do at once.
     fn step(&mut self) -> bool {
-        let mut more = self.speaker.run(self.now);
+        let mut more = self.slice(Part::Run, Speaker::run);
         while let Some(effect) = self.speaker.poll_effect() {
             match effect {
                 Effect::Writable(conn) => more |= self.write(conn),
@@ -115,7 +165,11 @@ impl Host {
     fn write(&mut self, conn: ConnId) -> bool {
         let mut any = false;
         loop {
-            self.speaker.fill(self.now, conn, &mut self.slices, READ);
+            let mut slices = std::mem::take(&mut self.slices);
+            self.slice(Part::Fill, |speaker, now| {
+                speaker.fill(now, conn, &mut slices, READ)
+            });
+            self.slices = slices;
             if self.slices.is_empty() {
                 return any;
             }

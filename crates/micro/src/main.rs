@@ -9,6 +9,7 @@ mod feed;
 mod host;
 mod options;
 mod record;
+mod slices;
 mod speakers;
 mod tables;
 mod wires;
@@ -38,6 +39,13 @@ fn main() -> ExitCode {
         Command::Once(Options { cases, size, .. }) => {
             for case in cases {
                 print(case, &nanoseconds(case, &size, 1));
+            }
+            Ok(())
+        }
+        Command::Slices(size) => {
+            println!("{}", slices::Lengths::TITLE);
+            for (walk, lengths) in slices::walks(&size) {
+                print!("{}", lengths.lines(walk));
             }
             Ok(())
         }

@@ -10,6 +10,8 @@ pub(crate) const USAGE: &str = "micro time [CASE...] [SIZE...] [--runs N]
   runs each case several times, five unless told otherwise, and prints its nanoseconds
 micro once CASE [SIZE...]
   runs one case once, for a profiler; what counts is inside the function `measured`
+micro slices [--prefixes N]
+  prints how long others wait, at most and as a rule, while a full table comes, is walked and goes
 micro check FILE
   counts the instructions of each case and fails if one has more than FILE allows
 micro record FILE
@@ -21,6 +23,7 @@ SIZE is --prefixes N, --feeders N, --receivers N or --clients N.";
 pub(crate) enum Command {
     Time(Options),
     Once(Options),
+    Slices(Size),
     Check(PathBuf),
     Record(PathBuf),
 }
@@ -45,15 +48,20 @@ impl fmt::Display for NotUnderstood {
 
 /// Reads the arguments behind the program's name.
 pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Command, NotUnderstood> {
+    let mut size = COUNTED;
     let command = match arguments.next().as_deref() {
         Some("time") => Command::Time,
         Some("once") => Command::Once,
+        Some("slices") => {
+            size.prefixes = MOST_PREFIXES;
+            |options: Options| Command::Slices(options.size)
+        }
         Some(command @ ("check" | "record")) => return with_file(command, arguments),
         other => return Err(NotUnderstood(other.unwrap_or("no command").to_owned())),
     };
     let mut options = Options {
         cases: Vec::new(),
-        size: COUNTED,
+        size,
         runs: 5,
     };
     while let Some(argument) = arguments.next() {
@@ -125,6 +133,22 @@ mod tests {
                 ..COUNTED
             }
         );
+    }
+
+    #[test]
+    fn slices_are_those_of_a_full_table_unless_told_otherwise() {
+        for (line, prefixes) in [("slices", MOST_PREFIXES), ("slices --prefixes 7", 7)] {
+            let Ok(Command::Slices(size)) = parsed(line) else {
+                panic!("{line} is understood");
+            };
+            assert_eq!(
+                size,
+                Size {
+                    prefixes,
+                    ..COUNTED
+                }
+            );
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::host::{Host, Remote};
 const LEAST_NLRI: usize = 3;
 
 /// The n-th peer of a kind; `net` is the second octet of its address.
-fn remote(net: u8, index: usize, asn: u32) -> Remote {
+pub(crate) fn remote(net: u8, index: usize, asn: u32) -> Remote {
     let [low, high] = u16::try_from(index + 1).expect("few peers").to_le_bytes();
     Remote {
         address: Ipv4Addr::new(10, net, high, low),
@@ -36,7 +36,7 @@ fn receivers(count: usize) -> Vec<Remote> {
 }
 
 /// Every feeder and every receiver by name; import and export take everything.
-fn exchange(peers: &[Remote]) -> String {
+pub(crate) fn exchange(peers: &[Remote]) -> String {
     let mut text = String::from("as: 64512\nrouter-id: 10.0.0.250\npeers:\n");
     for Remote { address, asn } in peers {
         writeln!(

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use speaker::{CloseCause, ConnId, Dial};
@@ -69,7 +69,7 @@ pub(crate) async fn run(core: Rc<Core>, conn: ConnId, stream: TcpStream, handle:
             ready = stream.readable(), if !full => match ready {
                 // Others may have read since this one began to wait.
                 Ok(()) if core.is_full() => Ok(0),
-                Ok(()) => read(&core, conn, stream).map(|octets| READING * octets),
+                Ok(()) => read(&core, conn, stream).await.map(|octets| READING * octets),
                 Err(error) => Err(error),
             },
             ready = stream.writable(), if writes => match ready {
@@ -114,18 +114,35 @@ async fn leave(core: &Core, stream: &TcpStream, mut pending: Pending) {
     core.leaving.set(core.leaving.get() - 1);
 }
 
-/// Reads once and gives the octets to the speaker; how many there were.
-fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<usize> {
-    let mut scratch = core.scratch.borrow_mut();
-    match stream.try_read(&mut scratch) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(length) => {
-            core.with(|speaker, now| speaker.on_bytes(now, conn, &scratch[..length]));
-            Ok(length)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        Err(error) => Err(error),
+/// Reads once and gives the octets to the speaker, in slices between which others have their turn; how many there were.
+/// The pump looks at the consequences of all together, so that they are told of in few messages.
+async fn read(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<usize> {
+    let (length, rest) = match read_slice(core, conn, stream) {
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut taken = 0;
+    while taken < rest.len() {
+        tokio::task::yield_now().await;
+        let mut speaker = core.speaker.borrow_mut();
+        taken += speaker.take_bytes(Instant::now(), conn, &rest[taken..]);
     }
+    core.wake();
+    Ok(length)
+}
+
+/// Reads once, and gives the speaker a slice of it: how many octets there were, and those that are left.
+fn read_slice(core: &Core, conn: ConnId, stream: &TcpStream) -> io::Result<(usize, Vec<u8>)> {
+    let mut scratch = core.scratch.borrow_mut();
+    let length = stream.try_read(&mut scratch)?;
+    if length == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let octets = &scratch[..length];
+    let mut speaker = core.speaker.borrow_mut();
+    let taken = speaker.take_bytes(Instant::now(), conn, octets);
+    Ok((length, octets[taken..].to_vec()))
 }
 
 /// Sends what is left, then closes without destroying it: data the peer has sent meanwhile is

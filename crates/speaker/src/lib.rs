@@ -61,7 +61,7 @@ pub type Ask = Box<dyn FnOnce(&mut Speaker, Instant) + Send>;
 
 /// Steps of deferred work (peers gone down, walks) done in one [`Speaker::run`]; small enough that
 /// keepalives never wait.
-const WORK_BUDGET: usize = 1024;
+const WORK_BUDGET: usize = 512;
 
 /// For so long after connections were not read, what they said meanwhile may still wait: a hold timer that ends then says
 /// nothing of the peer.

@@ -408,7 +408,7 @@ fn a_peer_that_returns_while_its_old_routes_go_keeps_the_new_ones() {
 #[test]
 fn who_is_not_read_is_not_given_up() {
     seeds("who_is_not_read_is_not_given_up", &[], 2, |seed| {
-        let mut plan = Plan::of(&[Kind::Client, Kind::Ebgp, Kind::Client]);
+        let mut plan = Plan::of(&[Kind::Client, Kind::Ebgp, Kind::Client, Kind::NonClient]);
         plan.options = slow(seed, Duration::from_millis(1));
         plan.takes_paths = seed % 2;
         plan.hold_time = 30;
