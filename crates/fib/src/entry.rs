@@ -95,6 +95,11 @@ impl Entry {
         }
     }
 
+    /// Takes its failure away, and says which attempt was due because of it.
+    pub(crate) fn forgiven(&mut self) -> Option<Instant> {
+        self.failure.take()?.retry_at
+    }
+
     /// Nothing is known, wanted or pending: the record can go.
     pub(crate) fn is_void(&self) -> bool {
         self.desired == Desired::Nothing

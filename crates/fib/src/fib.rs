@@ -156,12 +156,16 @@ impl Fib {
         let before = std::mem::replace(&mut entry.desired, desired);
         entry.stale = false;
         entry.onlink &= before == desired;
+        if before != desired {
+            if let Some(at) = entry.forgiven() {
+                self.retries.remove(&(at, key));
+            }
+            if !std::mem::replace(&mut entry.queued, true) {
+                self.writes.push_back(key);
+            }
+        }
         if let Desired::Group(group) = before {
             self.groups.release(group);
-        }
-        if before != desired {
-            self.forgive(key);
-            self.enqueue(key);
         }
     }
 
@@ -265,12 +269,7 @@ impl Fib {
 
     /// Forgets a failure and its timer.
     pub(crate) fn forgive(&mut self, key: RouteKey) {
-        let Some(entry) = self.entries.get_mut(&key) else {
-            return;
-        };
-        if let Some(failure) = entry.failure.take()
-            && let Some(at) = failure.retry_at
-        {
+        if let Some(at) = self.entries.get_mut(&key).and_then(Entry::forgiven) {
             self.retries.remove(&(at, key));
         }
     }

@@ -1,6 +1,7 @@
 //! From the difference to commands: at most [`BATCH`] operations each, at most [`WINDOW`] of them
 //! unanswered, deletions when no write is left.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ pub(crate) const WINDOW: usize = 4 * BATCH;
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for a dump.
 pub(crate) const DUMP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Room in the queue of writes that is kept when it is empty; a full table leaves room for all of it.
+const QUEUE_KEPT: usize = 2 * WINDOW;
 /// Pause after the port was busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -178,6 +181,9 @@ impl Fib {
                 None => self.unqueue(key),
             }
         }
+        if self.writes.is_empty() && self.writes.capacity() > QUEUE_KEPT {
+            self.writes = VecDeque::new();
+        }
         ops
     }
 
@@ -243,7 +249,7 @@ impl Fib {
         self.plan_write(now, key, wanted)
     }
 
-    fn hops_for(
+    pub(crate) fn hops_for(
         &self,
         key: &RouteKey,
         group: GroupId,
@@ -317,7 +323,9 @@ impl Fib {
             } if *theirs == protocol && *kind == wanted => {
                 // The same value, but shared with the group.
                 *kind = wanted;
-                self.forgive(key);
+                if let Some(at) = entry.forgiven() {
+                    self.retries.remove(&(at, key));
+                }
                 return None;
             }
             Standing::Absent | Standing::Gone { .. } => Action::Create,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::entry::{InFlight, RouteKey, Standing};
+use crate::entry::{Desired, InFlight, RouteKey, Standing};
 use crate::reason::FailReason;
 use crate::{Action, Fib, RouteError, RouteKind};
 
@@ -54,6 +54,9 @@ impl Fib {
         if disturbed {
             entry.standing.doubt();
             self.want_dump(now);
+        } else if entry.failure.is_none() && failed.is_none() && self.is_settled(&key) {
+            // What the plan would find out; most answers are such.
+            return;
         }
         match failed {
             None => self.succeeded(key, action),
@@ -71,6 +74,22 @@ impl Fib {
             }
         }
         self.enqueue(key);
+    }
+
+    /// True if what stands there is what is wanted there now.
+    fn is_settled(&self, key: &RouteKey) -> bool {
+        let Some(entry) = self.entries.get(key) else {
+            return false;
+        };
+        let Standing::Present { protocol, kind } = &entry.standing else {
+            return false;
+        };
+        let wanted = match entry.desired {
+            Desired::Nothing => return false,
+            Desired::Blackhole => Ok(RouteKind::Blackhole),
+            Desired::Group(group) => self.hops_for(key, group, entry.onlink),
+        };
+        *protocol == self.config.owner.protocol && wanted.as_ref() == Ok(kind)
     }
 
     /// True if the kernel refused the gateways only because a route of ours covers one of them, and

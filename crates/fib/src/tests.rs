@@ -10,8 +10,8 @@ use wire::NextHop;
 
 use self::fake::{Lab, prefix};
 use crate::{
-    Action, Counts, FailReason, FibConfig, FibInput, Hop, KernelCommand, Route, RouteKind, RouteOp,
-    RouteState, Target,
+    Action, Counts, FailReason, FibConfig, FibInput, Hop, KernelCommand, KernelEvent, Route,
+    RouteKind, RouteOp, RouteState, Target,
 };
 
 fn via(addresses: &[&str]) -> Option<Target> {
@@ -125,6 +125,33 @@ fn batches_and_window_are_bounded_and_deletes_come_last() {
     }
     assert_eq!(ops.len(), 400, "the window");
     assert!(ops.iter().all(|op| op.action == Action::Replace));
+}
+
+#[test]
+fn an_answer_that_settles_a_route_leaves_nothing_to_look_at() {
+    let mut lab = Lab::new();
+    lab.settle();
+    for i in 0..5000_u32 {
+        let text = format!("10.{}.{}.0/24", 100 + i / 256, i % 256);
+        lab.set(&text, via(&["10.0.0.2"]));
+    }
+    lab.set("fd01::/64", via(&["fd00::2"]));
+    lab.set("10.9.0.0/24", Some(Target::Blackhole));
+    while let Some(results) = lab.command() {
+        // One changes its mind while the kernel is at it.
+        if lab.fib.writes.is_empty() {
+            lab.set("10.9.0.0/24", via(&["10.2.0.3"]));
+        }
+        lab.handle(FibInput::Event(KernelEvent::Results(results)));
+    }
+    lab.settle();
+    assert_eq!(lab.fib.counts(), installed(5002));
+    assert!(lab.fib.writes.capacity() <= 800, "the queue's room is kept");
+    // The kernel's word alone makes it idle: no one looks at the route once more.
+    lab.set("10.1.0.0/24", via(&["10.0.0.2"]));
+    let results = lab.command().expect("a write");
+    lab.handle(FibInput::Event(KernelEvent::Results(results)));
+    assert!(lab.fib.idle());
 }
 
 #[test]
