@@ -1,7 +1,7 @@
 //! The kernel's routes: who says which were added, and the least that adding them costs.
 //!
 //! Owns: a listener to route notifications, and a loop that adds routes as fast as rtnetlink
-//! takes them, a hundred a send with an acknowledgement each: the floor for every daemon.
+//! takes them, a hundred a send: the floor for every daemon.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use crate::{LabError, Result};
 const NEW_ROUTE: u16 = 24;
 const DEL_ROUTE: u16 = 25;
 const ERROR: u16 = 2;
-/// REQUEST, ACK, REPLACE and CREATE.
-const FLAGS: u16 = 0x0001 | 0x0004 | 0x0100 | 0x0400;
+/// REQUEST, REPLACE and CREATE.
+const FLAGS: u16 = 0x0001 | 0x0100 | 0x0400;
+const ACKNOWLEDGE: u16 = 0x0004;
 const IPV4_ROUTES: u32 = 7;
 const DESTINATION: u16 = 1;
 const GATEWAY: u16 = 5;
@@ -104,9 +105,20 @@ fn route_of(body: &[u8]) -> Option<Ipv4Addr> {
     }
 }
 
+/// Which requests of a send the kernel answers although it did what they ask. What it refuses it
+/// answers anyhow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acknowledge {
+    Each,
+    Last,
+}
+
 /// Adds routes to these destinations through these gateways, in the namespace of this thread, and
 /// returns how long it took and what it cost.
-pub(super) fn add_routes(routes: &[(Ipv4Addr, Ipv4Addr)]) -> Result<(Duration, Duration)> {
+pub(super) fn add_routes(
+    routes: &[(Ipv4Addr, Ipv4Addr)],
+    acknowledge: Acknowledge,
+) -> Result<(Duration, Duration)> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -119,10 +131,15 @@ pub(super) fn add_routes(routes: &[(Ipv4Addr, Ipv4Addr)]) -> Result<(Duration, D
     for batch in routes.chunks(BATCH) {
         send.clear();
         for (index, (destination, gateway)) in batch.iter().enumerate() {
-            push_route(&mut send, index as u32, *destination, *gateway);
+            let asks = acknowledge == Acknowledge::Each || index + 1 == batch.len();
+            let flags = if asks { FLAGS | ACKNOWLEDGE } else { FLAGS };
+            push_route(&mut send, flags, index as u32, *destination, *gateway);
         }
         socket.send(&send, 0)?;
-        let mut left = batch.len();
+        let mut left = match acknowledge {
+            Acknowledge::Each => batch.len(),
+            Acknowledge::Last => 1,
+        };
         while left > 0 {
             let length = socket.recv(&mut &mut answer[..], 0)?;
             for (kind, body) in messages(&answer[..length]) {
@@ -141,11 +158,17 @@ pub(super) fn add_routes(routes: &[(Ipv4Addr, Ipv4Addr)]) -> Result<(Duration, D
     Ok((started.elapsed(), thread_cpu()? - before))
 }
 
-fn push_route(out: &mut Vec<u8>, sequence: u32, destination: Ipv4Addr, gateway: Ipv4Addr) {
+fn push_route(
+    out: &mut Vec<u8>,
+    flags: u16,
+    sequence: u32,
+    destination: Ipv4Addr,
+    gateway: Ipv4Addr,
+) {
     let at = out.len();
     out.extend([0; 4]);
     out.extend(NEW_ROUTE.to_ne_bytes());
-    out.extend(FLAGS.to_ne_bytes());
+    out.extend(flags.to_ne_bytes());
     out.extend(sequence.to_ne_bytes());
     out.extend([0; 4]);
     // AF_INET, /24, no source, no TOS, table main, protocol 200, scope universe, unicast.
@@ -178,8 +201,20 @@ mod tests {
     fn a_route_message_is_read_back() {
         let mut octets = Vec::new();
         let destination = Ipv4Addr::new(20, 1, 2, 0);
-        push_route(&mut octets, 1, destination, Ipv4Addr::new(10, 9, 1, 1));
-        push_route(&mut octets, 2, destination, Ipv4Addr::new(10, 9, 1, 1));
+        push_route(
+            &mut octets,
+            FLAGS,
+            1,
+            destination,
+            Ipv4Addr::new(10, 9, 1, 1),
+        );
+        push_route(
+            &mut octets,
+            FLAGS,
+            2,
+            destination,
+            Ipv4Addr::new(10, 9, 1, 1),
+        );
         let read: Vec<_> = messages(&octets).collect();
         assert_eq!(read.len(), 2);
         assert_eq!(read[1].0, NEW_ROUTE);

@@ -2,7 +2,8 @@
 //!
 //! Two reflectors announce the same prefixes. The first one's go to the kernel, which is timed
 //! from the first octet to the kernel's word about the last route; the second one's only come into
-//! the table. Daemons without a kernel of their own are measured idle.
+//! the table. Daemons without a kernel of their own are measured idle. The floor is a loop that has
+//! the routes at once: with an answer to each, and with one to a hundred.
 
 use std::net::Ipv4Addr;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use ipnet::Ipv4Net;
 
 use super::Figures;
 use super::blocks::{AS, Blocks};
-use super::kernel::{Monitor, add_routes};
+use super::kernel::{Acknowledge, Monitor, add_routes};
 use super::net::Net;
 use super::peer::Peer;
 use super::stage::{self, Clock};
@@ -49,10 +50,16 @@ impl Node {
         let mut monitor = namespace.within(|| Monitor::new(FIRST_ROUTE, self.routes))?;
         let routes = self.list();
         if maker == Maker::Null {
-            let (wall, cpu) = namespace.within(|| add_routes(&routes))?;
+            let (wall, cpu) = namespace.within(|| add_routes(&routes, Acknowledge::Each))?;
             let mut figures = Figures::new();
             figures.insert("wall_s".into(), wall.as_secs_f64());
             self.add_cost(&mut figures, cpu);
+            let (namespace, load) = (lab.namespace("again")?, lab.namespace("nobody")?);
+            namespace.connect(("eth0", &[&server]), &load, ("eth0", &reflectors))?;
+            // Notifications cost who causes them: there is a listener as before.
+            let _monitor = namespace.within(|| Monitor::new(FIRST_ROUTE, self.routes))?;
+            let (_, cpu) = namespace.within(|| add_routes(&routes, Acknowledge::Last))?;
+            figures.insert("silent_us".into(), self.per_route(cpu));
             return Ok(figures);
         }
         let layout = Layout {
@@ -114,9 +121,12 @@ impl Node {
     }
 
     fn add_cost(&self, figures: &mut Figures, cpu: Duration) {
-        let micros = cpu.as_secs_f64() * 1e6 / self.routes as f64;
         figures.insert("cpu_s".into(), cpu.as_secs_f64());
-        figures.insert("route_us".into(), micros);
+        figures.insert("route_us".into(), self.per_route(cpu));
+    }
+
+    fn per_route(&self, cpu: Duration) -> f64 {
+        cpu.as_secs_f64() * 1e6 / self.routes as f64
     }
 
     /// Every route with the node that it leads to.

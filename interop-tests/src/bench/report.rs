@@ -90,13 +90,16 @@ const SECTIONS: &[Section] = &[
         title: "Node agent",
         text: "Resident MB when idle, sessions up / with the routes from two reflectors; then from socket to kernel, \
                for the routes of the first: wall s / CPU us a route. `null` is a bare netlink loop, 100 routes a \
-               send with an acknowledgement each; in parentheses the CPU in relation to it. Daemons that write no \
-               kernel routes by themselves are measured idle.",
+               send with an acknowledgement each; in parentheses the CPU in relation to it. Its last figure is \
+               CPU us a route with an acknowledgement to the last of a send only, which is all that `ours` asks \
+               for. A second program listens to the routes in every run. Daemons that write no kernel routes by \
+               themselves are measured idle.",
         figures: &[
             ("idle_mb", 1),
             ("second_rss_mb", 1),
             ("wall_s", 3),
             ("route_us", 2),
+            ("silent_us", 2),
         ],
         ratio: Some(("route_us", Maker::Null)),
         holds: |case| matches!(case, Case::Node(_)),
