@@ -5,6 +5,7 @@ mod cases;
 mod nodes;
 mod slices;
 mod storm;
+mod walks;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

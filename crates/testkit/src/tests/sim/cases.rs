@@ -18,7 +18,7 @@ fn stats(world: &World) -> Stats {
 }
 
 /// A network in which everything takes a while.
-fn slow(seed: u64, step: Duration) -> Options {
+pub(super) fn slow(seed: u64, step: Duration) -> Options {
     Options {
         seed,
         chunk: 65_536,
@@ -34,7 +34,7 @@ fn slow(seed: u64, step: Duration) -> Options {
 }
 
 /// Announces these prefixes, so many with each set of attributes; the sets are of this size about.
-fn fill(
+pub(super) fn fill(
     world: &mut World,
     from: PeerHandle,
     range: std::ops::Range<u32>,

@@ -246,6 +246,20 @@ impl World {
             party.paths = paths;
         }
         self.oracle.add(peer, party);
+        self.reload();
+    }
+
+    /// Other settings for all peers, by one reload.
+    pub(super) fn change_all(&mut self, is_told: bool, next_hop_self: bool) {
+        for peer in &self.peers {
+            let mut party = self.oracle.party(*peer).clone();
+            (party.is_told, party.next_hop_self) = (is_told, next_hop_self);
+            self.oracle.add(*peer, party);
+        }
+        self.reload();
+    }
+
+    fn reload(&mut self) {
         let parties = self
             .peers
             .iter()
