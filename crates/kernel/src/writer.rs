@@ -77,7 +77,8 @@ fn collect(
     answers: &mut [Option<Result<(), RouteError>>],
 ) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while answers.last().is_some_and(Option::is_none) {
+    let mut lost = false;
+    while lost || answers.last().is_some_and(Option::is_none) {
         let received = socket.receive(|message| {
             // Answers of an earlier, given up batch have other numbers.
             let at = message.sequence.wrapping_sub(first) as usize;
@@ -89,16 +90,86 @@ fn collect(
         })?;
         match received {
             Received::Messages => {}
+            Received::Lost => lost = true,
+            // The kernel says no more until all that it said was read, and does not say so again.
+            Received::Nothing if lost => return Err(nix::errno::Errno::ENOBUFS.into()),
             Received::Nothing => {
                 if !socket.wait(deadline)? {
                     return Ok(());
                 }
             }
-            Received::Lost => return Err(nix::errno::Errno::ENOBUFS.into()),
         }
     }
     for answer in answers {
         answer.get_or_insert(Ok(()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use fib::{Action, Route, RouteKind};
+    use nix::errno::Errno;
+    use nix::sched::{CloneFlags, unshare};
+    use nix::sys::socket::{setsockopt, sockopt};
+
+    use super::*;
+
+    /// The deletion of so many routes that are not there, and behind it a route that can be made.
+    fn batch(refused: u8) -> Vec<RouteOp> {
+        let op = |third: u8, action| RouteOp {
+            id: u64::from(third),
+            action,
+            route: Route {
+                prefix: format!("10.1.{third}.0/24").parse().unwrap(),
+                table: 254,
+                metric: 48,
+                protocol: 186,
+                kind: RouteKind::Blackhole,
+            },
+        };
+        let mut ops: Vec<RouteOp> = (0..refused)
+            .map(|third| op(third, Action::Delete))
+            .collect();
+        ops.push(op(refused, Action::Replace));
+        ops
+    }
+
+    /// The errno of each operation; none if it was done.
+    fn errnos(socket: &mut RouteSocket, ops: &[RouteOp]) -> Vec<Option<i32>> {
+        let results = apply(socket, &mut Vec::new(), ops);
+        let ids = results.iter().map(|(id, _)| *id);
+        assert!(ids.eq(ops.iter().map(|op| op.id)));
+        let errno = |result: Result<(), RouteError>| result.err().map(|error| error.errno);
+        results
+            .into_iter()
+            .map(|(_, result)| errno(result))
+            .collect()
+    }
+
+    #[test]
+    fn what_was_refused_is_never_taken_for_done() {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("skipped: making a network namespace needs root");
+            return;
+        }
+        let inside = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+            let ops = batch(99);
+            let refused = Some(Errno::ESRCH as i32);
+            let mut socket = RouteSocket::open(1 << 20).unwrap();
+            let told = errnos(&mut socket, &ops);
+            assert_eq!(told[..99], [refused; 99]);
+            assert_eq!(told[99], None);
+            // Room for an answer or two: the others are lost, and so is the word about the last.
+            setsockopt(&socket, sockopt::RcvBuf, &1).unwrap();
+            let told = errnos(&mut socket, &ops);
+            let lost = Some(Errno::ENOBUFS as i32);
+            assert!(told.iter().all(|told| *told == lost || *told == refused));
+            assert!(told.iter().filter(|told| **told == lost).count() > 90);
+            // It is over with that batch.
+            assert_eq!(errnos(&mut socket, &batch(0)), [None]);
+        });
+        inside.join().unwrap();
+    }
 }
