@@ -42,7 +42,8 @@ pub(crate) struct Monitor {
 /// Opens a socket that hears from now on. Notifications of routes that `writer` causes are ours.
 pub(crate) fn open(writer: u32) -> io::Result<RouteSocket> {
     let socket = RouteSocket::open(BUFFER)?;
-    socket.ignore_routes_of(writer)?;
+    // Without it there is more to read and the same to tell: see `event`.
+    let _ = socket.ignore_routes_of(writer);
     for group in GROUPS {
         socket.subscribe(group)?;
     }
@@ -158,7 +159,7 @@ fn event(message: &Message<'_>, writer: u32, tables: &[u32]) -> Option<KernelEve
             address: message::to_address(message)?,
             added: kind == libc::RTM_NEWADDR,
         }),
-        // The socket leaves ours out; a kernel that did not is no reason to take them for others'.
+        // The socket's filter leaves ours out where the kernel takes one.
         kind @ (libc::RTM_NEWROUTE | libc::RTM_DELROUTE) if message.port != writer => {
             let route = message::to_route(message)?;
             let removed = kind == libc::RTM_DELROUTE;

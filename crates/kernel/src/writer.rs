@@ -3,7 +3,7 @@
 //! At most [`BATCH`] requests in one send. The kernel carries them out in order, within the send, and
 //! says of each that it refuses why; only the last one asks for a word if all is well. That word is
 //! behind every refusal, so what has none by then was done. A batch whose refusals would overflow
-//! the receive buffer is no danger: the kernel tells of that before anything else.
+//! the receive buffer is no danger: the kernel tells of that before anything else (`docs/adr/0011`).
 
 use std::io;
 use std::sync::Arc;
