@@ -9,7 +9,7 @@
 //! [`choose`] therefore finds the best path of each neighbouring AS with the MED rung on, then compares those with the
 //! rung off; that is what RFC 4271 9.1.2.2 c) describes as elimination. A missing MED counts as 0, the best value, so
 //! that no rung is ever skipped. Who keeps a best path up to date without looking at all paths again asks
-//! [`challenge`], [`departure`] and [`upholds`], which say when only a rescan with [`choose`] can tell.
+//! [`challenge`], which says when only a rescan with [`choose`] can tell.
 //!
 //! Not "oldest path first": the answer depends on the paths alone, so that all speakers agree and a restart changes
 //! nothing.
@@ -390,19 +390,6 @@ pub fn challenge(new: &PathKey, best: &PathKey) -> Challenge {
         Ordering::Less if !same && new.med == 0 => Challenge::Takes,
         Ordering::Less => Challenge::Rescan,
     }
-}
-
-/// True if the best path may be another one after `gone`, which was not the best, has left: it may have held back a path
-/// of its own AS by MED that would beat the best one. Then call [`choose`].
-#[must_use]
-pub fn departure(gone: &PathKey, best: &PathKey) -> bool {
-    !gone.same_neighbor(best) && upper(gone, best).is_ok()
-}
-
-/// True if `new`, which takes the place of the best path `old`, is certainly the best one too. Otherwise call [`choose`].
-#[must_use]
-pub fn upholds(new: &PathKey, old: &PathKey) -> bool {
-    new.same_neighbor(old) && new.med <= old.med && ladder(new, old, false).0 != Ordering::Greater
 }
 
 /// Writes the indices of all paths that may share traffic with `best`, ascending and with the best one's own.

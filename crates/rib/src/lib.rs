@@ -55,7 +55,7 @@ mod decide;
 mod pool;
 
 pub use decide::{Challenge, PathKey, Rung};
-pub use decide::{challenge, choose, compare, departure, multipath, tied_through, upholds};
+pub use decide::{challenge, choose, compare, multipath, tied_through};
 pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, NextHopPool};
 
 mod check;
