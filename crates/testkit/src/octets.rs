@@ -10,16 +10,25 @@ use wire::Prefix;
 
 /// Type codes of path attributes that the tests name.
 pub mod code {
-    #![allow(missing_docs, reason = "the names are those of the RFCs")]
+    /// Where the path began: IGP, EGP or elsewhere (RFC 4271 section 5.1.1).
     pub const ORIGIN: u8 = 1;
+    /// The ASes on the way (RFC 4271 section 5.1.2).
     pub const AS_PATH: u8 = 2;
+    /// Where packets go, for IPv4 (RFC 4271 section 5.1.3).
     pub const NEXT_HOP: u8 = 3;
+    /// MULTI_EXIT_DISC (RFC 4271 section 5.1.4).
     pub const MED: u8 = 4;
+    /// Preference inside an AS (RFC 4271 section 5.1.5).
     pub const LOCAL_PREF: u8 = 5;
+    /// Marks of four octets each (RFC 1997).
     pub const COMMUNITIES: u8 = 8;
+    /// The router that brought a route into the AS (RFC 4456 section 8).
     pub const ORIGINATOR_ID: u8 = 9;
+    /// The reflectors on the way (RFC 4456 section 8).
     pub const CLUSTER_LIST: u8 = 10;
+    /// MP_REACH_NLRI: routes of other families that come (RFC 4760 section 3).
     pub const MP_REACH: u8 = 14;
+    /// MP_UNREACH_NLRI: routes of other families that go (RFC 4760 section 4).
     pub const MP_UNREACH: u8 = 15;
     /// Nobody's: who announced a route first, and how many it had announced before. Optional transitive, so that it
     /// stays on the route wherever it goes.
