@@ -1,19 +1,19 @@
 //! Peers that connect too often, never read, or fall silent, and what others notice of it: nothing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use config::Role;
 use session::DownReason;
-use speaker::{Admission, ApiRoute, CloseCause, Event};
+use speaker::{Admission, ApiRoute, CloseCause, ConnId, Event};
 use wire::{Asn, Prefix};
 
 use super::network::{
     MINUTE, TO_REFLECTOR, addresses, block, cluster, config, has, node, reflector, whole,
 };
 use super::peers::{since, up};
-use crate::{Net, NodeId};
+use crate::{Net, NodeId, octets};
 
 fn from(host: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], 50_000))
@@ -202,10 +202,8 @@ fn who_falls_off_the_log_is_detached_and_told_all_when_it_reads_again() {
     assert_eq!(down_reasons(&net, one), []);
 }
 
-#[test]
-fn a_repeated_end_of_rib_is_told_once() {
-    let mut net = Net::new(65_536);
-    let rr = reflector(&mut net, 250);
+/// A client of the reflector that is nothing but octets, Established.
+fn established(net: &mut Net, rr: NodeId) -> ConnId {
     let local = SocketAddr::from(([10, 0, 0, 250], 179));
     let admitted = net.ask(rr, |speaker, now| speaker.on_accepted(now, local, from(1)));
     let Admission::Accepted { conn, .. } = admitted else {
@@ -218,6 +216,58 @@ fn a_repeated_end_of_rib_is_told_once() {
     net.ask(rr, |speaker, now| {
         speaker.on_bytes(now, conn, &open.encode());
         speaker.on_bytes(now, conn, &wire::keepalive());
+    });
+    conn
+}
+
+/// However what a peer says is cut, it is taken in slices of whole messages, each of them once, and a message that was
+/// cut is completed by what comes behind it.
+#[test]
+fn what_was_read_at_once_is_taken_in_slices() {
+    let prefixes: Vec<Prefix> = (0..20_000_u32)
+        .map(|n| Prefix::new(Ipv4Addr::from(0x6400_0000 + (n << 8)).into(), 24).unwrap())
+        .collect();
+    let mut route = octets::Route {
+        attrs: Vec::new(),
+        next_hop: IpAddr::from([10, 0, 0, 1]),
+    };
+    route.set(octets::TRANSITIVE, octets::code::ORIGIN, vec![0]);
+    route.set(octets::TRANSITIVE, octets::code::AS_PATH, Vec::new());
+    route.set(
+        octets::TRANSITIVE,
+        octets::code::LOCAL_PREF,
+        vec![0, 0, 0, 100],
+    );
+    let said = octets::announce(&prefixes, &route);
+    for read in [50_000, 4096, 1000, 65_536] {
+        let mut net = Net::new(65_536);
+        let rr = reflector(&mut net, 250);
+        let conn = established(&mut net, rr);
+        let routes = |net: &Net| net.speaker(rr).rib().stats().destinations;
+        let mut most = 0;
+        for octets in said.chunks(read) {
+            let mut taken = 0;
+            while taken < octets.len() {
+                let before = routes(&net);
+                let rest = &octets[taken..];
+                let used = net.ask(rr, |speaker, now| speaker.take_bytes(now, conn, rest));
+                assert!(used > 0, "{read}: it goes on");
+                taken += used;
+                most = most.max(routes(&net) - before);
+            }
+        }
+        assert_eq!(routes(&net), prefixes.len(), "{read}");
+        // Half a thousand, and the rest of a message.
+        assert!((900..1600).contains(&most), "{read}: {most} at once");
+    }
+}
+
+#[test]
+fn a_repeated_end_of_rib_is_told_once() {
+    let mut net = Net::new(65_536);
+    let rr = reflector(&mut net, 250);
+    let conn = established(&mut net, rr);
+    net.ask(rr, |speaker, now| {
         for _ in 0..1000 {
             speaker.on_bytes(now, conn, &wire::end_of_rib(wire::Family::Ipv4Unicast));
         }
