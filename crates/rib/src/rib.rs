@@ -155,6 +155,8 @@ pub struct Rib {
     pub(crate) is_flushing: bool,
     /// More was read than pulls keep up with.
     pub(crate) is_behind: bool,
+    /// More withdrawn destinations may go than were collected in one slice.
+    pub(crate) is_collecting: bool,
     /// The group whose turn it is.
     pub(crate) next_group: usize,
     pub(crate) scratch: Scratch,
@@ -201,6 +203,7 @@ impl Rib {
             pull_due: None,
             is_flushing: false,
             is_behind: false,
+            is_collecting: false,
             next_group: 0,
             scratch: Scratch::default(),
             path_scratch: multi::encode::Scratch::default(),

@@ -61,6 +61,7 @@ impl Rib {
             || !self.leaving.is_empty()
             || self.multi.as_ref().is_some_and(|multi| multi.is_filling())
             || self.is_judging()
+            || self.is_collecting
             || self.groups.iter().flatten().any(has_walk)
     }
 
@@ -250,6 +251,7 @@ impl Rib {
 
     /// Forgets withdrawn destinations that all groups, their members and those that read by themselves have passed.
     pub(crate) fn collect_passed(&mut self) {
+        self.is_collecting = false;
         for is_multi in [false, true] {
             self.collect_of_groups(is_multi, COLLECT, Group::floor);
         }
@@ -289,10 +291,12 @@ impl Rib {
             let versions = self.versions_for(is_multi);
             let Some(dest) = versions.and_then(|list| list.collect(floor.unwrap_or(u64::MAX)))
             else {
-                break;
+                return;
             };
             self.forget(dest);
         }
+        // There may be more, and nothing else has to happen for them to go.
+        self.is_collecting = true;
     }
 
     fn collect_of_consumers(&mut self, most: usize) {
