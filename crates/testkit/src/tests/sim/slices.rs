@@ -17,6 +17,8 @@ fn host(index: u32) -> Prefix {
 
 fn plan(kinds: &[Kind], step: Duration, is_sliced: bool) -> Plan {
     let mut plan = Plan::of(kinds);
+    // Nobody is to go for what it has not read.
+    plan.tombstones = 10_000_000;
     plan.options = Options {
         seed: 5,
         latency: [Duration::from_micros(100); 2],
