@@ -226,8 +226,10 @@ mod tests {
             let counter = if found.is_some() { &hits } else { &misses };
             counter.set(counter.get() + 1);
         });
+        // However many cases there were.
+        let few = (hits.get() + misses.get()) / 20;
         assert!(
-            hits.get() > 500 && misses.get() > 500,
+            hits.get() > few && misses.get() > few,
             "{hits:?} hits, {misses:?} misses"
         );
     }
