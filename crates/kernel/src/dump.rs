@@ -1,4 +1,4 @@
-//! Reading what stands in the kernel: links, addresses, routes.
+//! Reading what stands in the kernel: links and addresses by [`crate::interfaces`], routes here.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,6 +7,7 @@ use fib::{Dump, Route};
 use nix::errno::Errno;
 use nix::libc;
 
+use crate::interfaces;
 use crate::message;
 use crate::netlink::{Answer, Message};
 use crate::socket::{Received, RouteSocket};
@@ -15,19 +16,17 @@ use crate::socket::{Received, RouteSocket};
 const PATIENCE: Duration = Duration::from_secs(20);
 const BUFFER: usize = 4 << 20;
 
-/// Reads everything that the plan needs, on a socket of its own: a dump that was given up would
+/// Reads everything that the plan needs, on sockets of its own: a dump that was given up would
 /// disturb the next one on the same socket.
 pub(crate) fn read(tables: &[u32]) -> io::Result<Dump> {
-    let mut dump = Dump::default();
-    let mut socket = open()?;
-    all(&mut socket, libc::RTM_GETLINK, |link| {
-        dump.links.extend(message::to_link(link));
-    })?;
-    all(&mut socket, libc::RTM_GETADDR, |address| {
-        dump.addresses.extend(message::to_address(address));
-    })?;
-    routes(&mut socket, tables, |route| dump.routes.push(route))?;
-    Ok(dump)
+    let (links, addresses) = interfaces::read()?;
+    let mut routes = Vec::new();
+    self::routes(&mut open()?, tables, |route| routes.push(route))?;
+    Ok(Dump {
+        links,
+        addresses,
+        routes,
+    })
 }
 
 /// A socket for dumps.
@@ -60,14 +59,6 @@ pub(crate) fn routes(
         }
     }
     Ok(())
-}
-
-/// Everything that a request of this kind, `RTM_GETLINK` or `RTM_GETADDR`, gives.
-fn all(socket: &mut RouteSocket, request: u16, each: impl FnMut(&Message<'_>)) -> io::Result<()> {
-    let sequence = socket.next_sequence();
-    let mut octets = Vec::new();
-    message::push_dump_of(&mut octets, request, sequence);
-    walk(socket, &octets, sequence, each)
 }
 
 /// One dump request and all its answers.

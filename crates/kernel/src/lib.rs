@@ -6,14 +6,16 @@
 //! route that an operation does not name by prefix, table, metric and protocol, and never blocks its
 //! caller.
 //!
-//! Everything goes and comes through raw sockets: a batch is twice as fast that way as through an
-//! asynchronous connection. All reading is done by the monitor between two notifications, so that
-//! what happens meanwhile is told after it.
+//! Routes go and come through raw sockets in a layout of their own: a batch takes half the time of an
+//! asynchronous connection's, and no allocation for each route. Links and addresses are rtnetlink's.
+//! All reading is done by the monitor between two notifications, so that what happens meanwhile is
+//! told after it.
 
 mod ack;
 mod cleanup;
 mod dump;
 mod event;
+mod interfaces;
 mod message;
 mod monitor;
 mod netlink;

@@ -1,9 +1,12 @@
-//! Between rtnetlink messages (rtnetlink(7)) and the values of `fib`.
+//! Between messages of routes (rtnetlink(7)) and the values of `fib`.
+//!
+//! Written and read by hand because there are many: a library that knows every attribute there is
+//! makes several allocations for each route.
 
 use std::net::IpAddr;
 
-use fib::{Action, Address, Hop, Link, Route, RouteKind, RouteOp};
-use nix::libc::{self, c_int};
+use fib::{Action, Hop, Route, RouteKind, RouteOp};
+use nix::libc;
 use wire::Prefix;
 
 use crate::netlink::{
@@ -11,10 +14,8 @@ use crate::netlink::{
     push_attribute, put_length, short,
 };
 
-/// Octets of `struct rtmsg`, `struct ifinfomsg`, `struct ifaddrmsg` and `struct rtnexthop`.
+/// Octets of `struct rtmsg` and `struct rtnexthop`.
 const ROUTE: usize = 12;
-const LINK: usize = 16;
-const ADDRESS: usize = 8;
 const NEXT_HOP: usize = 8;
 
 /// `RTNH_F_ONLINK`, also among the flags of a route.
@@ -145,19 +146,6 @@ pub(crate) fn push_dump_of_routes(out: &mut Vec<u8>, family: u8, table: u32, seq
     });
 }
 
-/// Appends a request for every link or every address: `RTM_GETLINK` or `RTM_GETADDR`.
-pub(crate) fn push_dump_of(out: &mut Vec<u8>, kind: u16, sequence: u32) {
-    let flags = REQUEST | netlink::DUMP;
-    let length = if kind == libc::RTM_GETLINK {
-        LINK
-    } else {
-        ADDRESS
-    };
-    push(out, kind, flags, sequence, |out| {
-        out.resize(out.len() + length, 0);
-    });
-}
-
 /// Appends the question for the route to an address.
 pub(crate) fn push_query(out: &mut Vec<u8>, destination: IpAddr, sequence: u32) {
     push(out, libc::RTM_GETROUTE, REQUEST, sequence, |out| {
@@ -279,50 +267,6 @@ fn ip(octets: &[u8]) -> Option<IpAddr> {
     v4().or_else(v6)
 }
 
-/// A link, unless the message is a bridge's view of its port: those say "gone" when a port leaves
-/// the bridge.
-pub(crate) fn to_link(message: &Message<'_>) -> Option<Link> {
-    let (header, rest) = message.body.split_first_chunk::<LINK>()?;
-    if header[0] != libc::AF_UNSPEC as u8 {
-        return None;
-    }
-    let flags = number(header, 8)?;
-    let has = |flag: c_int| flags & flag.cast_unsigned() != 0;
-    let name = attributes(rest).find(|(kind, _)| *kind == libc::IFLA_IFNAME);
-    let name = name.map_or(&[][..], |(_, name)| {
-        name.strip_suffix(b"\0").unwrap_or(name)
-    });
-    Some(Link {
-        index: number(header, 4)?,
-        name: String::from_utf8_lossy(name).into(),
-        up: has(libc::IFF_UP),
-        carrier: has(libc::IFF_LOWER_UP),
-    })
-}
-
-/// An address of this host.
-pub(crate) fn to_address(message: &Message<'_>) -> Option<Address> {
-    let (header, rest) = message.body.split_first_chunk::<ADDRESS>()?;
-    let mut local = None;
-    let mut address = None;
-    let mut flags = 0;
-    for (kind, value) in attributes(rest) {
-        match kind {
-            libc::IFA_LOCAL => local = Some(ip(value)?),
-            libc::IFA_ADDRESS => address = Some(ip(value)?),
-            libc::IFA_FLAGS => flags = number(value, 0)?,
-            _ => {}
-        }
-    }
-    // On a point-to-point link IFA_ADDRESS is the other end; IPv6 often has no IFA_LOCAL.
-    let on_link = Prefix::new(address?, header[1]).ok()?.trunc();
-    Some(Address {
-        link: number(header, 4)?,
-        local: local.or(address)?,
-        subnet: (flags & libc::IFA_F_NOPREFIXROUTE == 0).then_some(on_link),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -427,45 +371,5 @@ mod tests {
         };
         assert_eq!(flags(Action::Create), CREATE | EXCLUSIVE);
         assert_eq!(flags(Action::Replace), CREATE | REPLACE);
-    }
-
-    fn link_of(family: u8) -> Option<Link> {
-        let mut body = vec![0; LINK];
-        body[0] = family;
-        body[4] = 7;
-        body[8] = libc::IFF_UP as u8;
-        push_attribute(&mut body, 4, &[0; 4]);
-        push_attribute(&mut body, libc::IFLA_IFNAME, b"eth0\0");
-        to_link(&notice(&body))
-    }
-
-    fn notice(body: &[u8]) -> Message<'_> {
-        Message {
-            kind: 0,
-            sequence: 0,
-            port: 0,
-            body,
-        }
-    }
-
-    #[test]
-    fn a_port_that_leaves_a_bridge_is_not_gone() {
-        let link = link_of(0).unwrap();
-        assert_eq!((link.index, &*link.name), (7, "eth0"));
-        assert_eq!((link.up, link.carrier), (true, false));
-        assert_eq!(link_of(libc::AF_BRIDGE as u8), None);
-    }
-
-    #[test]
-    fn a_point_to_point_address_makes_the_other_end_reachable() {
-        let mut body = vec![IPV4, 32, 0, 0, 7, 0, 0, 0];
-        push_address(&mut body, libc::IFA_LOCAL, "10.0.0.1".parse().unwrap());
-        push_address(&mut body, libc::IFA_ADDRESS, "10.9.9.9".parse().unwrap());
-        let address = to_address(&notice(&body)).unwrap();
-        assert_eq!(address.local, "10.0.0.1".parse::<IpAddr>().unwrap());
-        assert_eq!(address.subnet, Some("10.9.9.9/32".parse().unwrap()));
-        let flags = libc::IFA_F_NOPREFIXROUTE.to_ne_bytes();
-        push_attribute(&mut body, libc::IFA_FLAGS, &flags);
-        assert_eq!(to_address(&notice(&body)).unwrap().subnet, None);
     }
 }

@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::dump;
 use crate::event::OnEvent;
+use crate::interfaces;
 use crate::message;
 use crate::netlink::Message;
 use crate::socket::{Received, RouteSocket};
@@ -153,10 +154,10 @@ impl Monitor {
 
 fn event(message: &Message<'_>, writer: u32, tables: &[u32]) -> Option<KernelEvent> {
     match message.kind {
-        libc::RTM_NEWLINK => Some(KernelEvent::Link(message::to_link(message)?)),
-        libc::RTM_DELLINK => Some(KernelEvent::LinkGone(message::to_link(message)?.index)),
+        libc::RTM_NEWLINK => Some(KernelEvent::Link(interfaces::link_in(message)?)),
+        libc::RTM_DELLINK => Some(KernelEvent::LinkGone(interfaces::link_in(message)?.index)),
         kind @ (libc::RTM_NEWADDR | libc::RTM_DELADDR) => Some(KernelEvent::Address {
-            address: message::to_address(message)?,
+            address: interfaces::address_in(message)?,
             added: kind == libc::RTM_NEWADDR,
         }),
         // The socket's filter leaves ours out where the kernel takes one.

@@ -1,8 +1,7 @@
 //! The octets of netlink: messages in a datagram, attributes in a message (netlink(7)).
 //!
 //! Owns reading them without copying and writing them into one buffer. What a message means is said
-//! in [`crate::message`]. A library that knows every attribute there is would be a megabyte of code,
-//! and several allocations for each route.
+//! in [`crate::message`] for routes, and in [`crate::interfaces`] for links and addresses.
 
 use nix::libc;
 
