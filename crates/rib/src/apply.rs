@@ -6,11 +6,12 @@
 //!
 //! RFC 4271 section 9.1 (decision process), 3.1 and 9.2 (a route replaces its predecessor).
 
-use wire::{NextHop, Nlri, Prefix};
+use wire::{Families, Family, NextHop, Nlri, Prefix};
 
 use crate::decide::{self, Challenge, PathKey};
 use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
 use crate::rib::Rib;
+use crate::source::PathCounts;
 use crate::table::{AT_ONCE, NIL, Path};
 
 /// A destination before a change.
@@ -30,18 +31,47 @@ struct Target {
 }
 
 impl Rib {
-    /// A source of routes came up: a peer, or our own routes. If it was up already, it is taken down first.
+    /// A source of routes came up: a peer, or our own routes. If it was up already, it is taken down first. What is kept of
+    /// its former session goes, path by path, as it announces and withdraws anew.
     pub fn source_up(&mut self, peer: PeerId, info: SourceInfo) {
-        self.source_down(peer);
+        if self.sources.slot(peer).is_some() {
+            self.source_down(peer);
+        }
         self.sources.up(peer, info);
     }
 
-    /// A source went down: its paths go, in slices of [`Rib::work`]. It may come up again at once.
+    /// A source went down: its paths go, in slices of [`Rib::work`], those kept of a former session too. It may come up
+    /// again at once.
     pub fn source_down(&mut self, peer: PeerId) {
-        if let Some(source) = self.sources.slot(peer) {
-            self.acquit(source);
+        self.source_down_keeping(peer, Families::EMPTY);
+    }
+
+    /// A source went down that is about to return: its paths of the families `kept` are used on as they are (RFC 4724
+    /// section 4.2), until it has announced them anew or until [`Rib::drop_kept`]. Those of other families go, and what was
+    /// kept of a session before.
+    pub fn source_down_keeping(&mut self, peer: PeerId, kept: Families) {
+        self.acquit(peer);
+        self.sources.down(peer, kept);
+    }
+
+    /// What is still kept of a source's former session goes, in these families.
+    pub fn drop_kept(&mut self, peer: PeerId, families: Families) {
+        self.acquit(peer);
+        self.sources.drop_kept(peer, families);
+    }
+
+    /// How many paths are kept of a source's former session, by [`Family::index`].
+    #[must_use]
+    pub fn kept_counts(&self, peer: PeerId) -> [PathCounts; 2] {
+        let mut counts = <[PathCounts; 2]>::default();
+        if let Some(source) = self.sources.kept(peer) {
+            for family in Family::ALL {
+                if !source.goes(family) {
+                    counts[family.index()] = source.counts[family.index()];
+                }
+            }
         }
-        self.sources.down(peer);
+        counts
     }
 
     /// A route from a source that is up: [`Rib::announce_all`] of one.
@@ -126,14 +156,22 @@ impl Rib {
             refusal: target.refusal,
         };
         let is_accepted = path.refusal.is_none();
-        let replaces = self.sources.any_draining()
-            || self.table.find_path(dest, source, path.path_id).is_some();
+        let former = self.sources.former(source);
+        if let Some(former) = former
+            && self.confirm(dest, former, source, path)
+        {
+            return;
+        }
+        let has_path = |source| self.table.find_path(dest, source, path.path_id).is_some();
+        let replaces =
+            self.sources.any_draining() || has_path(source) || former.is_some_and(has_path);
         let best = self.table.best(dest).map(|(best, _)| best);
         if replaces || best.is_none() && self.table.first(dest) != NIL {
             let before = self.before(dest);
             self.prune(dest);
             let replaced = self.remove(dest, source, path.path_id);
-            self.add(dest, path, replaced.unwrap_or(0));
+            let kept = former.and_then(|former| self.remove(dest, former, path.path_id));
+            self.add(dest, path, replaced.or(kept).unwrap_or(0));
             self.settle(dest, before);
             return;
         }
@@ -145,6 +183,29 @@ impl Rib {
             is_new_best,
             is_accepted && best.is_some() || has_others,
         );
+    }
+
+    /// A path that was kept of a source's former session becomes one of this session, if the source announced the very
+    /// same one. Then nobody has to hear of it. True if so.
+    fn confirm(&mut self, dest: u32, former: u32, source: u32, path: Path) -> bool {
+        let Some((_, at)) = self.table.find_path(dest, former, path.path_id) else {
+            return false;
+        };
+        let kept = self.table.path(at);
+        let is_same = (kept.attrs, kept.next_hop, kept.refusal)
+            == (path.attrs, path.next_hop, path.refusal)
+            && self.sources.get(former).info == self.sources.get(source).info;
+        if !is_same {
+            return false;
+        }
+        let family = self.table.family(dest);
+        let is_accepted = path.refusal.is_none();
+        self.table.set_source(at, source);
+        self.sources.count_in(source, dest, family, is_accepted);
+        self.sources.count_out(former, dest, family, is_accepted);
+        self.attrs.release(path.attrs);
+        self.next_hops.release(path.next_hop);
+        true
     }
 
     /// A source takes a route back. Nothing happens if there is none.
@@ -161,6 +222,9 @@ impl Rib {
         };
         let before = self.before(dest);
         self.prune(dest);
+        if let Some(former) = self.sources.former(source) {
+            self.remove(dest, former, nlri.path_id);
+        }
         self.remove(dest, source, nlri.path_id);
         self.settle(dest, before);
     }
@@ -205,12 +269,13 @@ impl Rib {
         if !self.sources.any_draining() {
             return taken;
         }
+        let family = self.table.family(dest);
         let mut previous = NIL;
         let mut at = self.table.first(dest);
         while at != NIL {
             let path = self.table.path(at);
             let next = path.next;
-            if self.sources.is_draining(path.source) {
+            if self.sources.goes(path.source, family) {
                 self.take_out(dest, previous, at);
                 taken += 1;
             } else {
@@ -336,3 +401,6 @@ impl crate::encode::Routes<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod kept;

@@ -88,8 +88,23 @@ impl Rib {
         } else {
             self.begin_multi()
         };
-        self.groups[index] = Some(Group::new(settings, versions));
+        let mut group = Group::new(settings, versions);
+        group.holds_end_of_rib = self.holds_end_of_rib;
+        self.groups[index] = Some(group);
         index
+    }
+
+    /// While true, members are sent all routes but no End-of-RIB: more is still to come, and who keeps routes of ours from
+    /// before must not take for gone what only has not come yet (RFC 4724 section 4.1).
+    pub fn hold_end_of_rib(&mut self, holds: bool) {
+        self.holds_end_of_rib = holds;
+        for index in 0..self.groups.len() {
+            if let Some(mut group) = self.groups[index].take() {
+                group.holds_end_of_rib = holds;
+                self.announce_readable(&group);
+                self.groups[index] = Some(group);
+            }
+        }
     }
 
     /// A group ends if it has no member: who comes next finds a new group, whose pull is the snapshot (rule 8).

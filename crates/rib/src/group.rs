@@ -158,6 +158,8 @@ pub(crate) struct Group {
     pub(crate) resends: bool,
     /// The message behind the last one of the latest such walk.
     pub(crate) rewalk_end: u64,
+    /// Nobody is sent End-of-RIB for now.
+    pub(crate) holds_end_of_rib: bool,
     pub(crate) counters: GroupCounters,
     advertised: [u32; 2],
     /// Of those, how many came from each peer, which is not sent them back.
@@ -187,6 +189,7 @@ impl Group {
             rewalk: None,
             resends: false,
             rewalk_end: 0,
+            holds_end_of_rib: false,
             counters: GroupCounters::default(),
             advertised: [0; 2],
             own: Vec::new(),

@@ -27,7 +27,7 @@ const LAST: usize = 4;
 pub(crate) struct Judgement {
     /// The next slot of the table, while a walk is under way.
     slot: Option<u32>,
-    /// Octets by source slot.
+    /// Octets by `PeerId`.
     octets: Vec<u64>,
     /// What there was when a walk found nobody who could be reset: until there is clearly more, another would not either.
     hopeless: usize,
@@ -75,9 +75,9 @@ impl Rib {
             && self.is_over_limit()
     }
 
-    /// A source goes. Its slot may be used for another one, which must not inherit what this one was charged with.
-    pub(crate) fn acquit(&mut self, source: u32) {
-        if let Some(octets) = self.judgement.octets.get_mut(source as usize) {
+    /// Paths of a peer go. It is judged by what it has from then on, and so is another one that gets its number.
+    pub(crate) fn acquit(&mut self, peer: PeerId) {
+        if let Some(octets) = self.judgement.octets.get_mut(peer.index()) {
             *octets = 0;
         }
     }
@@ -108,7 +108,7 @@ impl Rib {
         let record = (self.dest_octets() + self.table.octets_beside(dest)) as u64;
         let octets = &mut self.judgement.octets;
         for (_, path) in self.table.paths(dest) {
-            let source = path.source as usize;
+            let source = self.sources.get(path.source).peer.index();
             if octets.len() <= source {
                 octets.resize(source + 1, 0);
             }
@@ -123,7 +123,7 @@ impl Rib {
     fn sentence(&mut self) {
         let charged = std::mem::take(&mut self.judgement).octets;
         let peers = charged.iter().zip(0..).filter(|(octets, _)| **octets > 0);
-        let peers = peers.map(|(octets, slot)| (*octets, self.sources.get(slot).peer));
+        let peers = peers.map(|(octets, peer)| (*octets, PeerId(peer)));
         let most = peers.filter(|(_, peer)| *peer >= PeerId::FIRST_PEER).max();
         match most {
             Some((octets, peer)) => self.reset(peer, ResetReason::RouteLimit { octets }),
@@ -146,7 +146,7 @@ impl Rib {
             .zip(0..)
             .filter(|(octets, _)| *octets > 0);
         charged
-            .map(|(octets, slot)| (self.sources.get(slot).peer, octets))
+            .map(|(octets, peer)| (PeerId(peer), octets))
             .collect()
     }
 }

@@ -376,7 +376,10 @@ impl Member {
         }
     }
 
-    fn is_end_of_rib_due(&self) -> bool {
+    fn is_end_of_rib_due(&self, group: &Group) -> bool {
+        if group.holds_end_of_rib {
+            return false;
+        }
         match &self.reads {
             Reads::Attached(Attached { place, sync: None }) => {
                 matches!(self.end_of_rib, EndOfRib::At(at) if place.message() >= at)
@@ -392,7 +395,7 @@ impl Member {
                 sync: Some(sync), ..
             }) if sync.place.message() < sync.unread_end(group) => true,
             Reads::Attached(attached) => {
-                attached.place.message() < group.log.tail() || self.is_end_of_rib_due()
+                attached.place.message() < group.log.tail() || self.is_end_of_rib_due(group)
             }
             Reads::Alone(_) => group.serves_alone(),
         }
@@ -423,7 +426,7 @@ impl Member {
         let tail = group.log.tail();
         reader.read(&mut group.log, &mut attached.place, tail, out);
         attached.end_walk(group);
-        if self.is_end_of_rib_due() {
+        if self.is_end_of_rib_due(group) {
             self.end_of_rib = EndOfRib::Sent;
             for family in group.settings.families.iter() {
                 out.push(wire::end_of_rib(family));

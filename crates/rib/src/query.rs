@@ -41,6 +41,8 @@ pub struct PathView<'a> {
     pub multipath: bool,
     /// Why it may not be used, if it may not.
     pub refusal: Option<RejectReason>,
+    /// It is kept from a session that ended, until its peer has announced it anew (RFC 4724).
+    pub stale: bool,
 }
 
 /// Which table is listed.
@@ -180,9 +182,10 @@ impl Rib {
 
     fn rows_in(&self, dest: u32, peer: Option<PeerId>, sink: &mut RowSink<'_>) -> usize {
         let routes = self.routes();
+        let family = self.table.family(dest);
         let wanted = |path: Path| {
             let is_from = peer.is_none_or(|peer| self.sources.get(path.source).peer == peer);
-            is_from && !self.sources.is_draining(path.source)
+            is_from && !self.sources.goes(path.source, family)
         };
         if !self.table.paths(dest).any(|(_, path)| wanted(path)) {
             return 0;
@@ -325,6 +328,7 @@ impl<'a> Routes<'a> {
             best: false,
             multipath: false,
             refusal: path.refusal,
+            stale: self.sources.is_stale(path.source),
         }
     }
 }

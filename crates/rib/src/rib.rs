@@ -157,6 +157,8 @@ pub struct Rib {
     pub(crate) is_behind: bool,
     /// More withdrawn destinations may go than were collected in one slice.
     pub(crate) is_collecting: bool,
+    /// Nobody is sent End-of-RIB for now.
+    pub(crate) holds_end_of_rib: bool,
     /// The group whose turn it is.
     pub(crate) next_group: usize,
     pub(crate) scratch: Scratch,
@@ -204,6 +206,7 @@ impl Rib {
             is_flushing: false,
             is_behind: false,
             is_collecting: false,
+            holds_end_of_rib: false,
             next_group: 0,
             scratch: Scratch::default(),
             path_scratch: multi::encode::Scratch::default(),

@@ -3,8 +3,11 @@
 //! A peer that goes down leaves its slot draining: a sliced walk takes its paths out, and the slot is used again only
 //! when the last one went. A peer that returns meanwhile gets a new slot, which is its generation: nothing that it
 //! announces now can be mistaken for something that the walk is after.
+//!
+//! Where a peer may be about to return (RFC 4724), its slot is stale for a while: the paths stay as they are until the
+//! peer has announced them again or somebody says that they go, family by family.
 
-use wire::Family;
+use wire::{Families, Family};
 
 use crate::ids::{PeerId, SourceInfo};
 
@@ -31,12 +34,29 @@ pub(crate) struct Source {
     pub(crate) counts: [PathCounts; 2],
     /// The destinations of its paths while they are few: since it had none it never had more than `FEW`.
     few: Option<Vec<u32>>,
-    draining: bool,
+    /// The families whose paths are being taken out; none while the peer is up.
+    going: Families,
 }
 
 impl Source {
     fn is_empty(&self) -> bool {
         self.counts.iter().all(|counts| counts.received == 0)
+    }
+
+    /// True if paths of this family are being taken out.
+    pub(crate) fn goes(&self, family: Family) -> bool {
+        self.going.contains(family)
+    }
+
+    /// True if paths are left that are to be taken out.
+    fn is_draining(&self) -> bool {
+        let mut going = self.going.iter();
+        going.any(|family| self.counts[family.index()].received > 0)
+    }
+
+    /// True if its destinations are known, and all of them are to be taken out.
+    fn is_known(&self) -> bool {
+        self.going == Families::ALL && self.few.is_some()
     }
 
     fn note_in(&mut self, dest: u32) {
@@ -66,6 +86,9 @@ pub(crate) struct Sources {
     free: Vec<u32>,
     /// Slot of the peer's present session, by `PeerId`.
     by_peer: Vec<u32>,
+    /// Slot of the peer's former session while some of its paths are kept, by `PeerId`; its end may be missing.
+    stale: Vec<u32>,
+    stale_count: usize,
     draining: usize,
     /// Those of the draining slots whose destinations are known.
     known: Vec<u32>,
@@ -90,9 +113,34 @@ impl Sources {
         self.slot(peer).map(|slot| self.get(slot))
     }
 
-    /// True if the paths of this slot are being taken out.
-    pub(crate) fn is_draining(&self, slot: u32) -> bool {
-        self.get(slot).draining
+    /// True if paths of this slot and family are being taken out.
+    pub(crate) fn goes(&self, slot: u32, family: Family) -> bool {
+        self.get(slot).goes(family)
+    }
+
+    /// The slot of the former session of the peer in this slot, if paths of it are kept.
+    pub(crate) fn former(&self, slot: u32) -> Option<u32> {
+        if self.stale_count == 0 {
+            return None;
+        }
+        let former = self.stale_slot(self.get(slot).peer)?;
+        (former != slot).then_some(former)
+    }
+
+    /// The slot whose paths are kept for a peer that went.
+    fn stale_slot(&self, peer: PeerId) -> Option<u32> {
+        let slot = self.stale.get(peer.index()).copied()?;
+        (slot != NIL).then_some(slot)
+    }
+
+    /// What is kept of a peer that went.
+    pub(crate) fn kept(&self, peer: PeerId) -> Option<&Source> {
+        self.stale_slot(peer).map(|slot| self.get(slot))
+    }
+
+    /// True if the paths of this slot are kept for a peer that went, or has come back since.
+    pub(crate) fn is_stale(&self, slot: u32) -> bool {
+        self.stale_count > 0 && self.stale_slot(self.get(slot).peer) == Some(slot)
     }
 
     /// True if some slot has paths to be taken out.
@@ -118,7 +166,7 @@ impl Sources {
             info,
             counts: <[PathCounts; 2]>::default(),
             few: Some(Vec::new()),
-            draining: false,
+            going: Families::EMPTY,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -131,19 +179,52 @@ impl Sources {
         self.by_peer[peer.index()] = slot;
     }
 
-    /// A peer went down: its paths are to be taken out.
-    pub(crate) fn down(&mut self, peer: PeerId) {
+    /// A peer went down: its paths are to be taken out, but for those of the families `kept`. What was kept of it before
+    /// goes (RFC 4724 section 4.2).
+    pub(crate) fn down(&mut self, peer: PeerId, kept: Families) {
+        self.drop_kept(peer, Families::ALL);
         let Some(slot) = self.slot(peer) else { return };
         self.by_peer[peer.index()] = NIL;
         if self.get(slot).is_empty() {
-            self.release(slot);
-        } else if let Some(source) = &mut self.slots[slot as usize] {
-            source.draining = true;
-            self.draining += 1;
-            if source.few.is_some() {
-                self.known.push(slot);
+            return self.release(slot);
+        }
+        if self.stale.len() <= peer.index() {
+            self.stale.resize(peer.index() + 1, NIL);
+        }
+        self.stale[peer.index()] = slot;
+        self.stale_count += 1;
+        let gone = Family::ALL.into_iter();
+        let gone = gone.filter(|family| !kept.contains(*family));
+        self.drop_kept(peer, gone.collect());
+    }
+
+    /// What is kept of these families of a peer that went is to be taken out.
+    pub(crate) fn drop_kept(&mut self, peer: PeerId, families: Families) {
+        let Some(slot) = self.stale_slot(peer) else {
+            return;
+        };
+        let Some(source) = &mut self.slots[slot as usize] else {
+            return;
+        };
+        let was_draining = source.is_draining();
+        source.going = source.going | families;
+        let is_draining = source.is_draining();
+        if source.is_known() && is_draining {
+            self.known.push(slot);
+        }
+        self.draining += usize::from(is_draining);
+        self.draining -= usize::from(was_draining);
+        if source.going == Families::ALL {
+            self.forget_stale(peer);
+            if !is_draining {
+                self.release(slot);
             }
         }
+    }
+
+    fn forget_stale(&mut self, peer: PeerId) {
+        self.stale[peer.index()] = NIL;
+        self.stale_count -= 1;
     }
 
     fn release(&mut self, slot: u32) {
@@ -161,21 +242,30 @@ impl Sources {
         }
     }
 
-    /// Counts a path out; a draining slot is used again when its last path went.
+    /// Counts a path out; the slot of a peer that is not up is used again when its last path went.
     pub(crate) fn count_out(&mut self, slot: u32, dest: u32, family: Family, accepted: bool) {
         let Some(source) = &mut self.slots[slot as usize] else {
             return;
         };
+        let was_draining = source.is_draining();
         let counts = &mut source.counts[family.index()];
         counts.received -= 1;
         counts.accepted -= u32::from(accepted);
         source.note_out(dest);
-        if source.draining && source.is_empty() {
+        if was_draining && !source.is_draining() {
             self.draining -= 1;
             if let Some(at) = self.known.iter().rposition(|other| *other == slot) {
                 self.known.swap_remove(at);
             }
-            self.release(slot);
+        }
+        if source.is_empty() {
+            let peer = source.peer;
+            if self.stale_slot(peer) == Some(slot) {
+                self.forget_stale(peer);
+                self.release(slot);
+            } else if was_draining {
+                self.release(slot);
+            }
         }
     }
 }

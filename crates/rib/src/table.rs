@@ -448,6 +448,13 @@ impl Table {
         }
     }
 
+    /// Gives a path to another slot of its source.
+    pub(crate) fn set_source(&mut self, path: u32, source: u32) {
+        let [high, source @ ..] = source.to_be_bytes();
+        debug_assert_eq!(high, 0, "the sources are numbered in 24 bits");
+        self.paths.get_mut(path).source = source;
+    }
+
     /// Puts a path of the destination first.
     pub(crate) fn set_first(&mut self, slot: u32, path: u32) {
         let first = self.first(slot);
