@@ -49,6 +49,9 @@ struct Reached {
     holes: usize,
     /// Peers that joined when there was something for them already.
     images: usize,
+    /// Routes that were announced again by a peer that came back, and routes that it did not announce again.
+    confirmed: usize,
+    dropped: usize,
 }
 
 struct Run {
@@ -66,6 +69,8 @@ struct Run {
     local_only: Arc<policy::Export>,
     /// Families with ADD-PATH in this run, for the peers that have it; none in some runs.
     add_path: Families,
+    /// Routes that were announced in a former session of a peer, and not since.
+    kept: BTreeSet<(PeerId, Prefix)>,
     /// Path identifiers at this rest.
     ids: BTreeMap<(Prefix, PeerId), u32>,
     reached: Reached,
@@ -116,6 +121,7 @@ impl Run {
             blocks: if has_many { 60 } else { 6 },
             local_only: Arc::new(policy::Export::new(policy::ExportMode::Local)),
             add_path,
+            kept: BTreeSet::new(),
             ids: BTreeMap::new(),
             reached: Reached::default(),
         }
@@ -216,6 +222,43 @@ impl Run {
         self.bench.down(peer);
         self.up.remove(&peer);
         self.oracle.routes.retain(|(from, _), _| *from != peer);
+        self.kept.retain(|(from, _)| *from != peer);
+    }
+
+    /// A peer goes down, and its routes of some families are kept.
+    fn lose(&mut self, peer: PeerId) {
+        let one = Family::ALL[self.dice.below(2) as usize];
+        let families = self.dice.pick(&[Families::ALL, Families::only(one)]);
+        self.bench.rib.leave(peer);
+        self.bench.rib.source_down_keeping(peer, families);
+        self.bench.peers.remove(&peer);
+        self.up.remove(&peer);
+        self.forget_kept(peer, Families::ALL);
+        let routes = &mut self.oracle.routes;
+        routes.retain(|(from, prefix), _| *from != peer || families.contains(Family::of(prefix)));
+        let kept = routes.keys().filter(|(from, _)| *from == peer);
+        self.kept.extend(kept);
+    }
+
+    /// What is still kept of a peer goes.
+    fn drop_kept(&mut self, peer: PeerId) {
+        let one = Family::ALL[self.dice.below(2) as usize];
+        let families = self.dice.pick(&[Families::ALL, Families::only(one)]);
+        self.bench.rib.drop_kept(peer, families);
+        self.reached.dropped += self.kept.len();
+        self.forget_kept(peer, families);
+        self.reached.dropped -= self.kept.len();
+    }
+
+    fn forget_kept(&mut self, peer: PeerId, families: Families) {
+        let routes = &mut self.oracle.routes;
+        self.kept.retain(|(from, prefix)| {
+            let goes = *from == peer && families.contains(Family::of(prefix));
+            if goes {
+                routes.remove(&(*from, *prefix));
+            }
+            !goes
+        });
     }
 
     fn some_words(&mut self, from: PeerId, prefix: &Prefix) -> Words {
@@ -283,16 +326,21 @@ impl Run {
             .announce_as(from, prefix, &attrs, words.next_hop.into(), verdict);
         let known = Known { words, refused };
         self.oracle.routes.insert((from, prefix), known);
+        self.reached.confirmed += usize::from(self.kept.remove(&(from, prefix)));
     }
 
     fn withdraw(&mut self) {
-        let announced: Vec<(PeerId, Prefix)> = self.oracle.routes.keys().copied().collect();
+        let announced = self.oracle.routes.keys().copied();
+        let announced: Vec<(PeerId, Prefix)> = announced
+            .filter(|(from, _)| *from < PeerId::FIRST_PEER || self.up.contains_key(from))
+            .collect();
         if announced.is_empty() {
             return;
         }
         let (from, prefix) = self.dice.pick(&announced);
         self.bench.withdraw(from, prefix);
         self.oracle.routes.remove(&(from, prefix));
+        self.kept.remove(&(from, prefix));
     }
 
     fn step(&mut self) {
@@ -303,8 +351,10 @@ impl Run {
             60..68 => {
                 let peer = self.some_peer();
                 if self.up.contains_key(&peer) {
-                    if self.dice.one_in(2) {
-                        self.down(peer);
+                    match self.dice.below(4) {
+                        0 => self.down(peer),
+                        1 => self.lose(peer),
+                        _ => {}
                     }
                 } else {
                     self.up(peer);
@@ -320,9 +370,13 @@ impl Run {
                 let now = self.bench.now;
                 self.bench.rib.flush(now);
             }
-            88..92 => {
+            88..91 => {
                 let budget = 1 + self.dice.below(5) as usize;
                 self.bench.rib.work(budget);
+            }
+            91 => {
+                let peer = self.some_peer();
+                self.drop_kept(peer);
             }
             92 => self.change(),
             93 => {
@@ -543,6 +597,8 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     reached.images += run.reached.images;
     reached.several += run.reached.several;
     reached.holes += run.reached.holes;
+    reached.confirmed += run.reached.confirmed;
+    reached.dropped += run.reached.dropped;
     reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
 }
 
@@ -566,6 +622,8 @@ fn at_rest_everybody_holds_what_an_oracle_says() {
     assert!(reached.withdrawals_in_place > 100, "{reached:?}");
     assert!(reached.several > 1000, "{reached:?}");
     assert!(reached.holes > 1000, "{reached:?}");
+    assert!(reached.confirmed > 200, "{reached:?}");
+    assert!(reached.dropped > 150, "{reached:?}");
 }
 
 /// The next hops of the best path and those that share traffic with it.
