@@ -135,6 +135,7 @@ impl LastError {
             DownReason::NotificationSent(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
+            | DownReason::Returned
             | DownReason::LinkDown
             | DownReason::AddressGone
             | DownReason::Disabled

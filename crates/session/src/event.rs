@@ -23,6 +23,12 @@ pub enum Input<'a> {
         /// A Cease: Administrative Shutdown, or Peer De-configured if the session is about to be dropped.
         notification: Notification,
     },
+    /// Stop as for [`Input::Disable`], but to be back soon: a peer that keeps our routes meanwhile is not told to drop them
+    /// (RFC 4724). The NOTIFICATION goes to the others.
+    Restart {
+        /// A Cease: Administrative Shutdown.
+        notification: Notification,
+    },
     /// End the session and start over, at once if it was waiting.
     Reset {
         /// A Cease that says why.

@@ -29,6 +29,10 @@ impl Session {
         match input {
             Input::Enable => self.enable(now),
             Input::Disable { notification } => self.disable(now, &notification),
+            Input::Restart { notification } => {
+                self.leave_for_restart(now, &notification);
+                self.disable(now, &notification);
+            }
             Input::Reset { notification } => self.reset(now, notification),
             Input::Shed { notification } => self.shed(now, notification),
             Input::Connected { local, remote } => self.connected(now, local, remote),

@@ -1,17 +1,18 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use wire::{
-    AddPathMode, Asn, Capability, Families, Family, Fault, FaultKind, Open, Section,
-    capability_code,
+    AddPathMode, Asn, Capability, CeaseSubcode, Families, Family, Fault, FaultKind,
+    GracefulRestart, GracefulRestartFamily, Open, Section, capability_code,
 };
 
-use crate::settings::Settings;
+use crate::reason::DownReason;
+use crate::settings::{Graceful, Settings};
 use crate::side::Side;
 
 /// The terms of an Established session.
@@ -41,13 +42,63 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// The families in which we send path identifiers, and so may send several paths of a prefix (RFC 7911).
     pub add_path_send: Families,
+    /// Graceful restart, if both sides offer it (RFC 4724).
+    pub graceful: Option<PeerRestart>,
     /// Our OPEN.
     pub sent: Open,
     /// The peer's OPEN.
     pub received: Open,
 }
 
+/// What the peer said of graceful restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerRestart {
+    /// Seconds within which it wants to be back after a restart.
+    pub restart_time: u16,
+    /// It has just restarted (the R bit).
+    pub restarting: bool,
+    /// Those of the families in effect in which it forwards on while it restarts.
+    pub families: Families,
+    /// Those of them in which it says that it did so when it last restarted (the F bits).
+    pub forwarding: Families,
+    /// Both sides keep routes over NOTIFICATIONs and the end of the hold time too (the N bit, RFC 8538 section 2).
+    pub notification: bool,
+}
+
 impl Negotiated {
+    /// The families whose routes are kept after the session ended for this reason, until the peer is back (RFC 4724
+    /// section 4.2, RFC 8538 section 4).
+    pub fn kept_after(&self, reason: &DownReason) -> Families {
+        let Some(peer) = self.graceful else {
+            return Families::EMPTY;
+        };
+        let is_kept = match reason {
+            DownReason::TcpClosed | DownReason::TcpError(_) | DownReason::Returned => true,
+            DownReason::HoldTimerExpired | DownReason::Fault(_) => peer.notification,
+            DownReason::NotificationReceived(notification)
+            | DownReason::NotificationSent(notification) => {
+                peer.notification && notification.cease_subcode() != Some(CeaseSubcode::HardReset)
+            }
+            // It is not the peer that restarts, or it is not to come back as it was.
+            DownReason::SendHoldTimerExpired
+            | DownReason::Shed(_)
+            | DownReason::ConnectFailed(_)
+            | DownReason::LinkDown
+            | DownReason::AddressGone
+            | DownReason::Disabled
+            | DownReason::Deleted => false,
+        };
+        match is_kept {
+            true => peer.families,
+            false => Families::EMPTY,
+        }
+    }
+
+    /// Both sides keep routes over NOTIFICATIONs, so that an end for good has to be said by a hard reset (RFC 8538).
+    pub fn is_hard_reset_needed(&self) -> bool {
+        self.graceful.is_some_and(|peer| peer.notification)
+    }
+
     /// The hold time as a length of time; None: off.
     pub fn hold(&self) -> Option<Duration> {
         (self.hold_time != 0).then(|| Duration::from_secs(u64::from(self.hold_time)))
@@ -73,12 +124,62 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         let send = families.map(|family| (family.afi_safi(), AddPathMode::Send));
         capabilities.push(Capability::AddPath(send.collect()));
     }
+    if let Some(graceful) = &settings.graceful {
+        capabilities.push(Capability::GracefulRestart(offer(
+            graceful,
+            settings.families,
+        )));
+    }
     Open::new(
         settings.local_as,
         settings.hold_time,
         settings.router_id,
         capabilities,
     )
+}
+
+fn offer(graceful: &Graceful, families: Families) -> GracefulRestart {
+    let families = families.iter().map(|family| GracefulRestartFamily {
+        family: family.afi_safi(),
+        forwarding: graceful.forwarding.contains(family),
+    });
+    GracefulRestart {
+        restarting: graceful.restarting,
+        notification: true,
+        restart_time: graceful.restart_time,
+        families: families.collect(),
+    }
+}
+
+/// What the peer offers of graceful restart, in the families in effect. Should it send the capability twice, the last one
+/// counts (RFC 4724 section 3).
+fn peer_restart(open: &Open, in_effect: Families) -> Option<PeerRestart> {
+    let offers = open.capabilities.iter();
+    let offer = offers.rev().find_map(|capability| match capability {
+        Capability::GracefulRestart(offer) => Some(offer),
+        _ => None,
+    })?;
+    let mut families = Families::EMPTY;
+    let mut forwarding = Families::EMPTY;
+    for entry in &offer.families {
+        let Some(family) = Family::from_afi_safi(entry.family) else {
+            continue;
+        };
+        if in_effect.contains(family) {
+            families.insert(family);
+            if entry.forwarding {
+                forwarding.insert(family);
+            }
+        }
+    }
+    Some(PeerRestart {
+        restart_time: offer.restart_time,
+        restarting: offer.restarting,
+        families,
+        forwarding,
+        // We offer it whenever we offer graceful restart.
+        notification: offer.notification,
+    })
 }
 
 /// Checks the peer's OPEN against what we expect and works out the terms.
@@ -127,6 +228,9 @@ pub(crate) fn negotiate(
         } else {
             Families::EMPTY
         },
+        graceful: settings
+            .graceful
+            .and_then(|_| peer_restart(&received, families)),
         sent: our_open(settings),
         received,
     })

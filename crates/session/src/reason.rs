@@ -53,6 +53,8 @@ pub enum DownReason {
     TcpClosed,
     /// The connection broke.
     TcpError(io::ErrorKind),
+    /// The peer opened another connection while this one seemed to be up: it has restarted (RFC 4724 section 5).
+    Returned,
     /// The local link went down.
     LinkDown,
     /// Our own address of the session went away.
@@ -78,6 +80,7 @@ impl DownReason {
             | DownReason::ConnectFailed(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
+            | DownReason::Returned
             | DownReason::LinkDown
             | DownReason::AddressGone => Direction::Local,
         }
@@ -97,6 +100,7 @@ impl DownReason {
             | DownReason::ConnectFailed(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
+            | DownReason::Returned
             | DownReason::LinkDown
             | DownReason::AddressGone
             | DownReason::Disabled
@@ -132,6 +136,9 @@ impl fmt::Display for DownReason {
             DownReason::ConnectFailed(kind) => write!(f, "cannot connect: {kind}"),
             DownReason::TcpClosed => f.write_str("the peer closed the connection"),
             DownReason::TcpError(kind) => write!(f, "the connection broke: {kind}"),
+            DownReason::Returned => {
+                f.write_str("the peer connected anew: it had restarted unnoticed")
+            }
             DownReason::LinkDown => f.write_str("the local link went down"),
             DownReason::AddressGone => f.write_str("the local address went away"),
             DownReason::Disabled => f.write_str("shut down by this side"),

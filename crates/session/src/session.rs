@@ -241,6 +241,7 @@ impl Session {
             | DownReason::NotificationReceived(_)
             | DownReason::Disabled
             | DownReason::Deleted
+            | DownReason::Returned
             | DownReason::ConnectFailed(_) => self.outputs.push_back(Output::Close { side }),
             // The connection is gone already.
             DownReason::TcpClosed

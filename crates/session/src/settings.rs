@@ -39,6 +39,17 @@ impl fmt::Display for RemoteAs {
     }
 }
 
+/// What we offer of graceful restart (RFC 4724 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Graceful {
+    /// Seconds within which we are back after a restart; 12 bits.
+    pub restart_time: u16,
+    /// We have just restarted (the R bit).
+    pub restarting: bool,
+    /// The families in which we forwarded on while we restarted (the F bits).
+    pub forwarding: Families,
+}
+
 /// The settings of one session. They never change in its life: a change that matters makes a new session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -67,6 +78,9 @@ pub struct Settings {
     pub families: Families,
     /// We offer to send several paths of a prefix, in all of these families (RFC 7911).
     pub add_path_send: bool,
+    /// Graceful restart, offered in all of these families with its extension to NOTIFICATIONs (RFC 8538). None: not offered,
+    /// and not used if the peer offers it.
+    pub graceful: Option<Graceful>,
     /// Where the jitter starts; different for each session of a process.
     pub seed: u64,
 }

@@ -7,8 +7,9 @@ use wire::{
     capability_code,
 };
 
+use crate::connection::Dial;
 use crate::event::{FrameUse, Output, Sending};
-use crate::phase::{Established, Idle, Phase, unexpected};
+use crate::phase::{Established, Idle, Opening, Phase, unexpected};
 use crate::reason::{Down, DownReason};
 use crate::session::Session;
 use crate::state::State;
@@ -143,8 +144,26 @@ impl Session {
     }
 
     /// RFC 4271 6.8: the new connection is closed. But a peer that connects may have lost the one that we think is up;
-    /// a KEEPALIVE on it makes the peer's host tell us at once if it is gone.
-    pub(super) fn accepted_in_established(&mut self, now: Instant) {
+    /// a KEEPALIVE on it makes the peer's host tell us at once if it is gone. With graceful restart the peer is taken at
+    /// its word: the old connection goes without a NOTIFICATION, and true: the new one is to be taken (RFC 4724 5).
+    pub(super) fn accepted_in_established(&mut self, now: Instant) -> bool {
+        let retry_at = self.retry_at(now);
+        let Some(established) = self.established_mut() else {
+            return false;
+        };
+        if established.terms.graceful.is_some() {
+            let _ = self.note_error(now, State::Established, DownReason::Returned);
+            self.leave(now, None, DownReason::Returned);
+            let dial = match self.settings.passive {
+                true => Dial::Off,
+                false => Dial::Waiting { until: retry_at },
+            };
+            self.phase = Phase::Opening(Opening {
+                dial,
+                incoming: None,
+            });
+            return true;
+        }
         self.counters.collisions += 1;
         self.refuse(Some(Notification::cease(
             CeaseSubcode::CollisionResolution,
@@ -157,6 +176,23 @@ impl Session {
             let side = established.terms.side;
             self.send_keepalive(side);
         }
+        false
+    }
+
+    /// We are about to restart and will be back: the peer is not told that the session ends for good. One that would not
+    /// keep our routes is told what it understands.
+    pub(super) fn leave_for_restart(&mut self, now: Instant, notification: &Notification) {
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        let farewell = match established.terms.graceful {
+            None => Some(notification.clone()),
+            Some(peer) if peer.notification => {
+                Some(Notification::cease(CeaseSubcode::AdminReset, "restarting"))
+            }
+            Some(_) => None,
+        };
+        self.end(now, farewell.as_ref(), DownReason::Disabled);
     }
 
     pub(super) fn established_timer(&mut self, now: Instant) {
@@ -195,6 +231,21 @@ impl Session {
         notification: Option<&Notification>,
         reason: DownReason,
     ) {
+        let Some(established) = self.established_mut() else {
+            return;
+        };
+        // What ends for good has to say so, where a NOTIFICATION alone would let the peer keep our routes (RFC 8538).
+        let last = match &reason {
+            DownReason::Shed(notification) => Some(notification),
+            _ => notification,
+        };
+        let hard = last.filter(|_| established.terms.is_hard_reset_needed());
+        let hard = hard.map(|notification| notification.clone().into_hard_reset());
+        self.end(now, hard.as_ref().or(notification), reason);
+    }
+
+    /// Out of Established to Idle, with these words.
+    fn end(&mut self, now: Instant, notification: Option<&Notification>, reason: DownReason) {
         let Some(established) = self.established_mut() else {
             return;
         };

@@ -92,7 +92,11 @@ impl Session {
             }
             // Without a NOTIFICATION: many peers would take that as a reason to back off for long.
             Phase::Idle(_) => return self.refuse(None),
-            Phase::Established(_) => return self.accepted_in_established(now),
+            Phase::Established(_) => {
+                if !self.accepted_in_established(now) {
+                    return;
+                }
+            }
             Phase::Opening(_) => {}
         }
         // A peer opens a second connection only when its first one is dead to it.
@@ -308,6 +312,7 @@ impl Session {
             | DownReason::Shed(_)
             | DownReason::Fault(_)
             | DownReason::ConnectFailed(_)
+            | DownReason::Returned
             | DownReason::LinkDown
             | DownReason::AddressGone
             | DownReason::Disabled

@@ -1,6 +1,7 @@
 //! A driver for tests that checks, at every step, what must always hold.
 
 mod crossing;
+mod graceful;
 mod pair;
 mod random;
 mod sending;
@@ -41,6 +42,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         add_path_send: false,
+        graceful: None,
         seed: 42,
     }
 }

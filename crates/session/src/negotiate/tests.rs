@@ -18,6 +18,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         add_path_send: false,
+        graceful: None,
         seed: 1,
     }
 }
@@ -54,6 +55,7 @@ fn we_offer_only_what_is_in_place() {
 fn several_paths_are_sent_where_we_offer_and_the_peer_takes_them() {
     let offers = Settings {
         add_path_send: true,
+        graceful: None,
         ..settings()
     };
     let both = [Family::Ipv4Unicast, Family::Ipv6Unicast];

@@ -1,0 +1,197 @@
+//! Graceful restart: what is offered, which ends keep routes, and a peer that returns before we noticed (RFC 4724, 8538).
+
+use wire::{ErrorCode, GracefulRestart, GracefulRestartFamily};
+
+use super::*;
+use crate::CloseCause;
+use crate::settings::Graceful;
+
+const V4: Families = Families::only(Family::Ipv4Unicast);
+
+fn graceful() -> Settings {
+    Settings {
+        graceful: Some(Graceful {
+            restart_time: 120,
+            restarting: true,
+            forwarding: V4,
+        }),
+        ..settings()
+    }
+}
+
+fn offer(notification: bool) -> GracefulRestart {
+    GracefulRestart {
+        restarting: false,
+        notification,
+        restart_time: 300,
+        families: vec![GracefulRestartFamily {
+            family: Family::Ipv4Unicast.afi_safi(),
+            forwarding: true,
+        }],
+    }
+}
+
+/// Up with a peer that offers this.
+fn up(settings: Settings, offer: Option<GracefulRestart>) -> Rig {
+    let mut rig = Rig::enabled(settings);
+    rig.connected();
+    let mut open = Open::decode(&peer_open(LOWER_ID, 90)[19..]).unwrap();
+    let mut capabilities = open.capabilities.to_vec();
+    capabilities.extend(offer.map(Capability::GracefulRestart));
+    open = Open::new(open.asn, open.hold_time, open.router_id, capabilities);
+    rig.frame(Side::Outgoing, &open.encode());
+    rig.frame(Side::Outgoing, &wire::keepalive());
+    assert!(rig.up);
+    rig
+}
+
+fn kept(rig: &Rig, reason: &DownReason) -> Families {
+    rig.session.negotiated().unwrap().kept_after(reason)
+}
+
+#[test]
+fn we_offer_what_we_are_told_to() {
+    let rig = up(graceful(), Some(offer(true)));
+    let terms = rig.session.negotiated().unwrap();
+    let sent = terms.sent.capabilities.iter().find_map(|one| match one {
+        Capability::GracefulRestart(sent) => Some(sent.clone()),
+        _ => None,
+    });
+    let sent = sent.expect("it is offered");
+    assert!(sent.restarting && sent.notification);
+    assert_eq!(sent.restart_time, 120);
+    let forwarding: Vec<bool> = sent.families.iter().map(|one| one.forwarding).collect();
+    assert_eq!(forwarding, [true, false]);
+    let peer = terms.graceful.expect("both offer it");
+    assert_eq!((peer.restart_time, peer.families), (300, V4));
+    assert!(!peer.restarting && peer.notification);
+}
+
+#[test]
+fn what_one_side_does_not_offer_is_not_used() {
+    for (settings, offer) in [(settings(), Some(offer(true))), (graceful(), None)] {
+        let rig = up(settings, offer);
+        assert!(rig.session.negotiated().unwrap().graceful.is_none());
+        assert!(kept(&rig, &DownReason::TcpClosed).is_empty());
+    }
+}
+
+#[test]
+fn routes_are_kept_after_ends_that_may_be_a_restart() {
+    let cease = Notification::cease(CeaseSubcode::AdminReset, "");
+    let hard = cease.clone().into_hard_reset();
+    let fault = Fault::reset(
+        wire::Section::StateMachine,
+        wire::FaultKind::UnexpectedInEstablished,
+        Bytes::new(),
+    );
+    for notification in [true, false] {
+        let rig = up(graceful(), Some(offer(notification)));
+        let only_with_n = if notification { V4 } else { Families::EMPTY };
+        for (reason, wanted) in [
+            (DownReason::TcpClosed, V4),
+            (
+                DownReason::TcpError(std::io::ErrorKind::ConnectionReset),
+                V4,
+            ),
+            (DownReason::Returned, V4),
+            (DownReason::HoldTimerExpired, only_with_n),
+            (DownReason::NotificationReceived(cease.clone()), only_with_n),
+            (DownReason::NotificationSent(cease.clone()), only_with_n),
+            (DownReason::Fault(fault.clone()), only_with_n),
+            (
+                DownReason::NotificationReceived(hard.clone()),
+                Families::EMPTY,
+            ),
+            (DownReason::NotificationSent(hard.clone()), Families::EMPTY),
+            (DownReason::Shed(cease.clone()), Families::EMPTY),
+            (DownReason::SendHoldTimerExpired, Families::EMPTY),
+            (DownReason::LinkDown, Families::EMPTY),
+            (DownReason::AddressGone, Families::EMPTY),
+            (DownReason::Disabled, Families::EMPTY),
+            (DownReason::Deleted, Families::EMPTY),
+        ] {
+            assert_eq!(kept(&rig, &reason), wanted, "{reason:?}, N {notification}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_returns_before_we_noticed_is_taken_at_its_word() {
+    let mut rig = up(graceful(), Some(offer(true)));
+    let outputs = rig.accepted();
+    assert_eq!(rig.downs[0].reason, DownReason::Returned);
+    assert_eq!(sent_to(&outputs, Side::Outgoing), [0; 0], "no NOTIFICATION");
+    assert!(outputs.contains(&Output::Close {
+        side: Side::Outgoing
+    }));
+    assert!(outputs.contains(&Output::Adopt));
+    assert_eq!(rig.state(), State::OpenSent);
+    rig.frame(Side::Incoming, &peer_open(LOWER_ID, 90));
+    rig.frame(Side::Incoming, &wire::keepalive());
+    assert!(rig.up);
+    // Without graceful restart the connection that is up stays.
+    let mut rig = up(settings(), Some(offer(true)));
+    let outputs = rig.accepted();
+    assert!(rig.up && rig.downs.is_empty());
+    assert!(matches!(outputs.as_slice(), [.., Output::Refuse { .. }]));
+}
+
+#[test]
+fn an_end_for_good_is_a_hard_reset_where_a_plain_one_would_keep_routes() {
+    for (notification, code) in [(true, (6, 9)), (false, (6, 2))] {
+        let mut rig = up(graceful(), Some(offer(notification)));
+        let outputs = rig.give(Input::Disable {
+            notification: shutdown(),
+        });
+        let (major, minor, data) = notification_to(&outputs, Side::Outgoing).unwrap();
+        assert_eq!((major, minor), code);
+        if notification {
+            assert_eq!(data[..2], [6, 2], "what it would have been");
+        }
+    }
+    let mut rig = up(graceful(), Some(offer(true)));
+    let outputs = rig.give(Input::Shed {
+        notification: Notification::cease(CeaseSubcode::OutOfResources, ""),
+    });
+    let (major, minor, data) = notification_to(&outputs, Side::Outgoing).unwrap();
+    assert_eq!((major, minor, &data[..2]), (6, 9, &[6, 8][..]));
+    // A reset that lets the peer come back is none.
+    let mut rig = up(graceful(), Some(offer(true)));
+    let outputs = rig.give(Input::Reset {
+        notification: Notification::cease(CeaseSubcode::OtherConfigChange, ""),
+    });
+    let said = notification_to(&outputs, Side::Outgoing).unwrap();
+    assert_eq!((said.0, said.1), (6, 6));
+}
+
+#[test]
+fn before_a_restart_each_peer_is_told_what_it_understands() {
+    let farewell = |offer| {
+        let mut rig = up(graceful(), offer);
+        let outputs = rig.give(Input::Restart {
+            notification: shutdown(),
+        });
+        assert_eq!(rig.downs[0].reason, DownReason::Disabled);
+        assert!(outputs.contains(&Output::Close {
+            side: Side::Outgoing
+        }));
+        assert!(rig.session.idle_reason().is_some());
+        notification_to(&outputs, Side::Outgoing).map(|said| (said.0, said.1))
+    };
+    assert_eq!(farewell(None), Some((6, 2)));
+    assert_eq!(farewell(Some(offer(false))), None);
+    assert_eq!(farewell(Some(offer(true))), Some((6, 4)));
+}
+
+#[test]
+fn hold_time_and_lost_connections_are_told_by_their_reason() {
+    let mut rig = up(graceful(), Some(offer(true)));
+    let outputs = rig.seconds(91);
+    assert_eq!(rig.downs[0].reason, DownReason::HoldTimerExpired);
+    let said = notification_to(&outputs, Side::Outgoing).unwrap();
+    assert_eq!(said.0, ErrorCode::HoldTimerExpired as u8);
+    let mut rig = up(graceful(), Some(offer(true)));
+    rig.closed(Side::Outgoing, CloseCause::Eof);
+    assert_eq!(rig.downs[0].reason, DownReason::TcpClosed);
+}
