@@ -206,6 +206,16 @@ pub(crate) struct PeerAddArgs {
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
+    /// Offer graceful restart
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) graceful_restart: Option<bool>,
+    /// How long it is to keep our routes while we are away, such as 120s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) restart_time: Option<prost_types::Duration>,
+    /// How long its routes are kept after it has come back
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) stale_time: Option<prost_types::Duration>,
 }
 
 /// An address family.
@@ -267,6 +277,9 @@ impl PeerAddArgs {
             multihop: self.multihop,
             send_hold: self.send_hold,
             add_path_send: self.add_path_send,
+            graceful_restart: self.graceful_restart,
+            restart_time: self.restart_time,
+            stale_time: self.stale_time,
         }
     }
 }

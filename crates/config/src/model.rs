@@ -15,7 +15,7 @@ use policy::{Guards, PrefixSet};
 use wire::{Asn, Prefix};
 
 pub(crate) use group::{Fields, Group, Groups, Slot};
-pub use peer::{DynamicRange, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
+pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
 pub use settings::{Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN};
 
 /// Which program the configuration is for. Defaults differ, and a reflector has no kernel.

@@ -17,7 +17,6 @@ const NOT_YET: &[&str] = &[
     "bfd",
     "bind-device",
     "extended-messages",
-    "graceful-restart",
     "interface",
     "ip-rules",
     "keep-received",

@@ -79,6 +79,7 @@ fn join(rib: &mut Rib) {
         address: IpAddr::V4(address),
         router_id: address,
         own_addresses: Vec::new(),
+        keeps_routes: false,
     };
     rib.join(RECEIVER, settings, identity);
 }

@@ -94,8 +94,8 @@ impl Rib {
         index
     }
 
-    /// While true, members are sent all routes but no End-of-RIB: more is still to come, and who keeps routes of ours from
-    /// before must not take for gone what only has not come yet (RFC 4724 section 4.1).
+    /// While true, members that may keep routes of ours from before are sent all routes but no End-of-RIB: more is still to
+    /// come, and they must not take for gone what only has not come yet (RFC 4724 section 4.1).
     pub fn hold_end_of_rib(&mut self, holds: bool) {
         self.holds_end_of_rib = holds;
         for index in 0..self.groups.len() {

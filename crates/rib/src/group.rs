@@ -158,7 +158,7 @@ pub(crate) struct Group {
     pub(crate) resends: bool,
     /// The message behind the last one of the latest such walk.
     pub(crate) rewalk_end: u64,
-    /// Nobody is sent End-of-RIB for now.
+    /// Who may keep routes of ours from before is not sent End-of-RIB for now.
     pub(crate) holds_end_of_rib: bool,
     pub(crate) counters: GroupCounters,
     advertised: [u32; 2],

@@ -165,6 +165,9 @@ pub struct ReceiverIdentity {
     pub router_id: Ipv4Addr,
     /// Further addresses of the receiver: never sent a route with one of them as next hop (RFC 4271 section 5.1.3).
     pub own_addresses: Vec<IpAddr>,
+    /// It may keep what we told it in a former session until it is sent End-of-RIB (RFC 4724): see
+    /// [`crate::Rib::hold_end_of_rib`].
+    pub keeps_routes: bool,
 }
 
 impl ReceiverIdentity {
@@ -257,6 +260,7 @@ mod tests {
             address: IpAddr::from([10, 0, 0, 2]),
             router_id: Ipv4Addr::new(10, 0, 0, 2),
             own_addresses: vec!["2001:db8::2".parse().unwrap()],
+            keeps_routes: false,
         };
         let v6 = |text: &str| NextHop::from(text.parse::<Ipv6Addr>().unwrap());
         assert!(receiver.has_address(&NextHop::V4(Ipv4Addr::new(10, 0, 0, 2))));

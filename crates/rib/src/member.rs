@@ -377,7 +377,7 @@ impl Member {
     }
 
     fn is_end_of_rib_due(&self, group: &Group) -> bool {
-        if group.holds_end_of_rib {
+        if group.holds_end_of_rib && self.identity.keeps_routes {
             return false;
         }
         match &self.reads {

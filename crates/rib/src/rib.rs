@@ -157,7 +157,7 @@ pub struct Rib {
     pub(crate) is_behind: bool,
     /// More withdrawn destinations may go than were collected in one slice.
     pub(crate) is_collecting: bool,
-    /// Nobody is sent End-of-RIB for now.
+    /// Who may keep routes of ours from before is not sent End-of-RIB for now.
     pub(crate) holds_end_of_rib: bool,
     /// The group whose turn it is.
     pub(crate) next_group: usize,

@@ -209,6 +209,7 @@ impl Bench {
             address: IpAddr::V4(address(id)),
             router_id: router_id(id),
             own_addresses: vec![IpAddr::V6(v6(id))],
+            keeps_routes: true,
         };
         self.rib.join(id, settings.clone(), identity);
         let peer = Peer {

@@ -167,8 +167,18 @@ impl Session {
             self.back_off = BackOff::new(settings.idle_hold, settings.idle_hold_max);
         }
         self.settings = settings;
+        if self.flaps > 0 || matches!(self.phase, Phase::Established(_)) {
+            self.forget_restart();
+        }
         if let Phase::Opening(opening) = &mut self.phase {
             opening.turn(now, self.settings.passive);
+        }
+    }
+
+    /// That we have restarted is said until the peer knows it.
+    pub(crate) fn forget_restart(&mut self) {
+        if let Some(graceful) = &mut self.settings.graceful {
+            graceful.restarting = false;
         }
     }
 

@@ -18,6 +18,33 @@ pub enum Severity {
     Warning,
 }
 
+/// Why routes that were kept of a peer go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptEnd {
+    /// It did not come back within its restart time.
+    NotBack,
+    /// It is back, and says that it did not forward on, or does not speak the family any more.
+    NotForwarded,
+    /// It is back and has announced all that it has: not these.
+    NotAnnounced,
+    /// It is back, and has not said within the stale time that it has announced all.
+    NoEndOfRib,
+    /// It was disabled, reset or taken out of the configuration.
+    NotWanted,
+}
+
+impl fmt::Display for KeptEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeptEnd::NotBack => "it is not back within its restart time",
+            KeptEnd::NotForwarded => "it came back without having forwarded on",
+            KeptEnd::NotAnnounced => "it came back without them",
+            KeptEnd::NoEndOfRib => "it came back and sent no End-of-RIB within `stale-time`",
+            KeptEnd::NotWanted => "the peer was reset, disabled or removed",
+        })
+    }
+}
+
 /// Something that happened in the speaker.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -110,6 +137,26 @@ pub enum Event {
         /// For this family.
         family: Family,
     },
+    /// The routes of a peer that went are kept, for it may be about to come back (RFC 4724).
+    RoutesKept {
+        /// The peer's name.
+        peer: String,
+        /// Of these families.
+        families: Families,
+        /// For so long, unless it is back by then.
+        time: Duration,
+    },
+    /// Routes that were kept of a peer go.
+    KeptEnded {
+        /// The peer's name.
+        peer: String,
+        /// Of this family.
+        family: Family,
+        /// How many.
+        routes: u32,
+        /// Why.
+        why: KeptEnd,
+    },
     /// A family is not announced because there is no next hop of it to give.
     NoNextHop {
         /// The peer's name.
@@ -158,6 +205,8 @@ impl Event {
             | Event::PeerAdded { .. }
             | Event::PeerRemoved { .. }
             | Event::EndOfRib { .. }
+            | Event::RoutesKept { .. }
+            | Event::KeptEnded { .. }
             | Event::Swept { .. }
             | Event::KernelWhole
             | Event::Reloaded { .. } => Severity::Info,
@@ -249,6 +298,28 @@ impl fmt::Display for Event {
             Event::EndOfRib { peer, family } => {
                 write!(f, "peer {peer} sent its whole table of {family}")
             }
+            Event::RoutesKept {
+                peer,
+                families,
+                time,
+            } => {
+                let families: Vec<&str> = families.iter().map(Family::name).collect();
+                write!(
+                    f,
+                    "peer {peer} may be restarting: its {} routes are kept for {} s",
+                    families.join(" and "),
+                    time.as_secs()
+                )
+            }
+            Event::KeptEnded {
+                peer,
+                family,
+                routes,
+                why,
+            } => write!(
+                f,
+                "{routes} {family} routes that were kept of peer {peer} go: {why}"
+            ),
             Event::NoNextHop { peer, family } => write!(
                 f,
                 "peer {peer}: {family} is not announced: this node has no address of that family on the \

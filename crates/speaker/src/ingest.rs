@@ -7,11 +7,11 @@ use std::time::Instant;
 use policy::Import;
 use rib::{PeerId, RejectReason, Rib};
 use session::{FrameUse, Input};
-use wire::{Fault, Frame, Reach, Update};
+use wire::{Families, Fault, Frame, Reach, Update};
 
 use crate::Speaker;
 use crate::effect::ConnId;
-use crate::event::Event;
+use crate::event::{Event, KeptEnd};
 
 /// What is handled in one go, in routes: about 200 microseconds. An UPDATE that was begun is handled to its end.
 const SLICE: usize = 512;
@@ -128,6 +128,7 @@ impl Speaker {
             scratch,
             events,
             restart,
+            comeback,
             ..
         } = self;
         let Some(peer) = peers.get_mut(id) else {
@@ -146,6 +147,8 @@ impl Speaker {
                     peer: peer.config.name.clone(),
                     family,
                 });
+                comeback.hear(now);
+                self.drop_kept(id, Families::only(family), KeptEnd::NotAnnounced);
             }
             return Ok(0);
         }

@@ -10,6 +10,7 @@
 mod conn;
 mod effect;
 mod event;
+mod graceful;
 mod identity;
 mod ingest;
 mod kernel;
@@ -39,7 +40,8 @@ use wire::{DecodeScratch, Prefix};
 pub use session::{CloseCause, Sending};
 
 pub use crate::effect::{Admission, ConnId, Dial, Effect};
-pub use crate::event::{Event, Severity};
+pub use crate::event::{Event, KeptEnd, Severity};
+pub use crate::graceful::Kept;
 pub use crate::identity::Identity;
 pub use crate::lifecycle::{PeerError, ResetKind};
 pub use crate::peer::{Link, Peer, PeerCounters, PeerSource};
@@ -49,6 +51,7 @@ pub use crate::watch::{Notifier, WatchChange, WatchFilter, WatchId, WatchProgres
 
 use crate::conn::Conns;
 use crate::event::{Events, Limiter};
+use crate::graceful::Comeback;
 use crate::kernel::KernelSide;
 use crate::peer::Peers;
 use crate::restart::Restart;
@@ -78,6 +81,7 @@ pub struct Speaker {
     rib: Rib,
     kernel: Option<KernelSide>,
     restart: Restart,
+    comeback: Comeback,
     timers: Timers,
     effects: VecDeque<Effect>,
     events: Events,
@@ -139,6 +143,7 @@ impl Speaker {
             rib,
             kernel: None,
             restart: Restart::new(wire::Families::EMPTY),
+            comeback: Comeback::default(),
             timers: Timers::default(),
             effects: VecDeque::new(),
             events: Events::default(),
@@ -166,6 +171,7 @@ impl Speaker {
     /// node's own addresses are known.
     pub fn start(&mut self, now: Instant) {
         if !std::mem::replace(&mut self.clock.running, true) {
+            self.come_back(now);
             for id in self.peers.ids() {
                 self.enable_if_wanted(now, id);
             }
@@ -183,8 +189,10 @@ impl Speaker {
             if is_deaf && let Some(peer) = self.peers.get_mut(id) {
                 peer.session.forgive_silence(now);
             }
+            self.expire_kept(now, id);
             self.tell(now, id, session::Input::Timer);
         }
+        self.run_comeback(now);
         let mut more = self.rib.work(WORK_BUDGET);
         more |= self.rib.flush(now);
         more |= self.run_kernel(now);
@@ -208,6 +216,7 @@ impl Speaker {
             self.rib.next_flush(),
             kernel,
             self.restart.next_deadline(),
+            self.comeback.next_deadline(),
         ]
         .into_iter()
         .flatten()

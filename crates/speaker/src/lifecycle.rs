@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use policy::{Export, Import};
 use rib::{PeerId, ResetReason};
-use session::{Input, RemoteAs, Session, Settings};
-use wire::{CeaseSubcode, Notification};
+use session::{Input, Negotiated, RemoteAs, Session, Settings};
+use wire::{CeaseSubcode, Families, Notification};
 
 use crate::Speaker;
-use crate::event::{Event, Limiter};
+use crate::event::{Event, KeptEnd, Limiter};
 use crate::peer::{Peer, PeerCounters, PeerSource};
 
 /// Why a request about a peer was not carried out.
@@ -151,6 +151,7 @@ impl Speaker {
             incoming: None,
             adopted: false,
             link: None,
+            kept: None,
             counters: PeerCounters::default(),
             attempt_lines: Limiter::default(),
             fault_lines: Limiter::default(),
@@ -181,6 +182,7 @@ impl Speaker {
             passive: config.passive,
             families: config.families,
             add_path_send: config.add_path_send.most().is_some(),
+            graceful: self.graceful_offer(config),
             seed: self.clock.seed ^ (u64::from(id.0) << 32),
         }
     }
@@ -214,6 +216,7 @@ impl Speaker {
 
     /// Removes the record of a peer whose session has ended.
     pub(crate) fn drop_peer(&mut self, id: PeerId) {
+        self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
         let Some(peer) = self.peers.remove(id) else {
             return;
         };
@@ -308,6 +311,7 @@ impl Speaker {
         peer.forced_on = false;
         self.touch(id);
         let notification = Notification::cease(CeaseSubcode::AdminShutdown, reason);
+        self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
         self.tell(now, id, Input::Disable { notification });
         Ok(())
     }
@@ -341,7 +345,14 @@ impl Speaker {
         let name = peer.config.name.clone();
         match kind {
             ResetKind::Hard => {
-                let notification = Notification::cease(CeaseSubcode::AdminReset, "");
+                let negotiated = peer.session.negotiated();
+                let is_kept = negotiated.is_some_and(Negotiated::is_hard_reset_needed);
+                let mut notification = Notification::cease(CeaseSubcode::AdminReset, "");
+                if is_kept {
+                    // The operator wants it to begin with nothing (RFC 8538).
+                    notification = notification.into_hard_reset();
+                }
+                self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
                 self.tell(now, id, Input::Reset { notification });
             }
             ResetKind::SoftOut => {
@@ -388,14 +399,17 @@ impl Speaker {
                 ResetReason::LogLimit | ResetReason::TombstoneLimit => {
                     Input::Reset { notification }
                 }
-                ResetReason::RouteLimit { .. } => Input::Shed { notification },
+                ResetReason::RouteLimit { .. } => {
+                    self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
+                    Input::Shed { notification }
+                }
             };
             self.tell(now, id, input);
         }
     }
 
     /// Ends all sessions, for a process that stops. Unless `remove_routes`, the kernel keeps every
-    /// route that it has: traffic goes on while the process is away.
+    /// route that it has, and peers that can keep ours (RFC 4724): traffic goes on while the process is away.
     pub fn stop(&mut self, now: Instant, remove_routes: bool) {
         self.clock.running = false;
         if remove_routes {
@@ -406,13 +420,15 @@ impl Speaker {
         for id in self.peers.ids() {
             let farewell =
                 Notification::cease(CeaseSubcode::AdminShutdown, "the speaker is stopping");
-            self.tell(
-                now,
-                id,
-                Input::Disable {
+            let input = match remove_routes {
+                true => Input::Disable {
                     notification: farewell,
                 },
-            );
+                false => Input::Restart {
+                    notification: farewell,
+                },
+            };
+            self.tell(now, id, input);
             self.drop_peer(id);
         }
     }

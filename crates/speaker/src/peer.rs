@@ -13,6 +13,7 @@ use wire::{DecodeContext, Families, Prefix};
 
 use crate::effect::ConnId;
 use crate::event::Limiter;
+use crate::graceful::Kept;
 
 /// Where a peer comes from, which decides who may remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub struct Peer {
     /// What it is sent has to follow settings or addresses that changed.
     pub(crate) is_retold: bool,
     pub(crate) link: Option<Link>,
+    /// What is kept of its last session.
+    pub(crate) kept: Option<Kept>,
     pub(crate) counters: PeerCounters,
     pub(crate) attempt_lines: Limiter,
     pub(crate) fault_lines: Limiter,
@@ -115,6 +118,11 @@ impl Peer {
     /// What it has while Established.
     pub fn link(&self) -> Option<&Link> {
         self.link.as_ref()
+    }
+
+    /// What is kept of its last session, until it has announced it anew (RFC 4724).
+    pub fn kept(&self) -> Option<Kept> {
+        self.kept
     }
 
     /// Its counters.

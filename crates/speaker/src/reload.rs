@@ -221,7 +221,7 @@ impl Speaker {
     }
 
     /// Timers and the direction of connecting follow the new settings from the next attempt on.
-    fn reconfigure(&mut self, now: Instant, id: PeerId) {
+    pub(crate) fn reconfigure(&mut self, now: Instant, id: PeerId) {
         let Some(settings) = self
             .peers
             .get(id)

@@ -78,7 +78,7 @@ impl Restart {
         let mut due = Vec::new();
         for family in self.pending.iter() {
             let mut awaited = peers.iter().filter(|peer| awaited(peer, family));
-            if !unknown.contains(family) && awaited.all(|peer| done(peer, family, now)) {
+            if !unknown.contains(family) && awaited.all(|peer| is_done(peer, family, now)) {
                 due.push((family, "every configured peer has sent its table"));
             } else if late {
                 due.push((
@@ -100,7 +100,8 @@ fn awaited(peer: &Peer, family: Family) -> bool {
     expected && peer.wanted() && peer.config.families.contains(family)
 }
 
-fn done(peer: &Peer, family: Family, now: Instant) -> bool {
+/// True if a peer has sent its whole table of a family.
+pub(crate) fn is_done(peer: &Peer, family: Family, now: Instant) -> bool {
     let Some(link) = peer.link() else {
         return false;
     };

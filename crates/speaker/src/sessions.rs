@@ -129,7 +129,7 @@ impl Speaker {
                 Output::Refuse { notification } => self.refuse(notification),
                 Output::Failed(error) => self.attempt_failed(now, id, error),
                 Output::Up(negotiated) => self.session_up(now, id, negotiated),
-                Output::Down(down) => self.session_down(id, down),
+                Output::Down(down) => self.session_down(now, id, down),
                 Output::Refresh { family } => {
                     if let Some(family) = wire::Family::from_afi_safi(family) {
                         self.rib.refresh(id, family);
@@ -145,12 +145,11 @@ impl Speaker {
     }
 
     pub(crate) fn arm(&mut self, id: PeerId) {
-        self.timers.set(
-            id,
-            self.peers
-                .get(id)
-                .and_then(|peer| peer.session.next_deadline()),
-        );
+        let peer = self.peers.get(id);
+        let session = peer.and_then(|peer| peer.session.next_deadline());
+        let kept = peer.and_then(|peer| peer.kept).map(|kept| kept.until);
+        self.timers
+            .set(id, [session, kept].into_iter().flatten().min());
     }
 
     fn dial(&mut self, id: PeerId) {

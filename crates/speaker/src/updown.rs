@@ -16,6 +16,8 @@ use crate::peer::{Link, OwnNextHops, Peer, PeerSource};
 
 impl Speaker {
     pub(crate) fn session_up(&mut self, now: Instant, id: PeerId, negotiated: Box<Negotiated>) {
+        self.welcome(now, id, &negotiated);
+        self.comeback.hear(now);
         let Some(peer) = self.peers.get(id) else {
             return;
         };
@@ -30,6 +32,7 @@ impl Speaker {
             address: peer.config.address,
             router_id: negotiated.remote_router_id,
             own_addresses: Vec::new(),
+            keeps_routes: negotiated.graceful.is_some(),
         };
         self.rib.source_up(id, source);
         self.rib.join(id, export, identity);
@@ -77,21 +80,25 @@ impl Speaker {
         }
     }
 
-    pub(crate) fn session_down(&mut self, id: PeerId, down: Down) {
+    pub(crate) fn session_down(&mut self, now: Instant, id: PeerId, down: Down) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        if peer.link.take().is_some() {
-            self.rib.leave(id);
-            self.rib.source_down(id);
-            self.restart.touch();
-        }
+        let name = peer.config.name.clone();
+        let address = peer.config.address;
+        let link = peer.link.take();
         self.events.push(Event::SessionDown {
-            peer: peer.config.name.clone(),
-            address: peer.config.address,
-            reason: down.reason,
+            peer: name,
+            address,
+            reason: down.reason.clone(),
             uptime: down.uptime,
         });
+        if let Some(link) = link {
+            let kept = self.keep(now, id, &link.negotiated, &down);
+            self.rib.leave(id);
+            self.rib.source_down_keeping(id, kept);
+            self.restart.touch();
+        }
     }
 
     fn source_info(&self, peer: &Peer, negotiated: &Negotiated) -> SourceInfo {
@@ -319,6 +326,8 @@ impl Speaker {
         };
         // One that is held down, by an operator or because of what it did, is kept: as a new peer it would be let in again.
         let held = peer.disabled.is_some() || peer.session.is_damped();
+        // Its record goes with what is kept of it.
+        let held = held || peer.kept.is_some();
         if peer.adopted && !held && peer.incoming.is_none() && peer.link.is_none() {
             self.drop_peer(id);
         }

@@ -55,6 +55,12 @@ pub(crate) struct ConfigView {
     pub(crate) multihop: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) add_path_send: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) graceful_restart: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restart_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stale_time: Option<String>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -139,6 +145,9 @@ impl ConfigView {
             next_hop_v6: config.next_hop_v6,
             multihop: config.multihop,
             add_path_send: config.add_path_send,
+            graceful_restart: config.graceful_restart,
+            restart_time: time(config.restart_time),
+            stale_time: time(config.stale_time),
         }
     }
 }

@@ -186,6 +186,9 @@ impl PeerView {
         page.maybe("next hop v6", config.next_hop_v6.as_ref());
         page.maybe("multihop", number(config.multihop));
         page.maybe("add-path send", config.add_path_send.as_ref());
+        page.maybe("graceful restart", yes(config.graceful_restart));
+        page.maybe("restart time", config.restart_time.as_ref());
+        page.maybe("stale time", config.stale_time.as_ref());
     }
 }
 

@@ -52,6 +52,9 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         multihop,
         send_hold,
         add_path_send,
+        graceful_restart,
+        restart_time,
+        stale_time,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -80,6 +83,15 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop_v6: text("next-hop-v6", next_hop_v6.as_ref()),
         multihop: text("multihop", multihop.as_ref()),
         add_path_send: text("add-path.send", add_path_send.as_ref()),
+        graceful_enabled: text("graceful-restart.enabled", graceful_restart.as_ref()),
+        graceful_restart_time: text(
+            "graceful-restart.restart-time",
+            restart_time.as_ref().map(seconds),
+        ),
+        graceful_stale_time: text(
+            "graceful-restart.stale-time",
+            stale_time.as_ref().map(seconds),
+        ),
         ..RawPeer::request()
     }
 }
@@ -209,6 +221,9 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
             .map(u32::from),
         send_hold: peer.send_hold.map(whole),
         add_path_send: Some(peer.add_path_send.to_string()),
+        graceful_restart: Some(peer.graceful.enabled),
+        restart_time: Some(whole(peer.graceful.restart_time)),
+        stale_time: Some(whole(peer.graceful.stale_time)),
     }
 }
 

@@ -92,7 +92,7 @@ impl Effects {
 }
 
 /// Every key whose value is short: its name, its cost and its value as text.
-fn rows(peer: &Peer) -> [(&'static str, Cost, String); 18] {
+fn rows(peer: &Peer) -> [(&'static str, Cost, String); 21] {
     // Opened completely, so that the cost of a new key must be decided upon here.
     let Peer {
         name,
@@ -117,6 +117,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 18] {
         next_hop_v6,
         ttl,
         add_path_send: _,
+        graceful,
         group,
         description: _,
         location: _,
@@ -140,6 +141,21 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 18] {
             route_reflector_client.to_string(),
         ),
         ("multihop", Cost::Reset, ttl.to_string()),
+        (
+            "graceful-restart.enabled",
+            Cost::Reset,
+            graceful.enabled.to_string(),
+        ),
+        (
+            "graceful-restart.restart-time",
+            Cost::Reset,
+            graceful.restart_time.to_string(),
+        ),
+        (
+            "graceful-restart.stale-time",
+            Cost::Live,
+            graceful.stale_time.to_string(),
+        ),
         ("enabled", switching, enabled.to_string()),
         ("next-hop", Cost::Export, next_hop.to_string()),
         ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),

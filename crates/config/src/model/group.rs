@@ -97,6 +97,9 @@ pub(crate) struct Fields {
     pub(crate) next_hop_v6: Slot<Ipv6Addr>,
     pub(crate) multihop: Slot<u8>,
     pub(crate) add_path_send: Slot<PathLimit>,
+    pub(crate) graceful_enabled: Slot<bool>,
+    pub(crate) restart_time: Slot<u16>,
+    pub(crate) stale_time: Slot<u16>,
 }
 
 impl Fields {
@@ -125,6 +128,9 @@ impl Fields {
             next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
             multihop: self.multihop.or(&group.multihop),
             add_path_send: self.add_path_send.or(&group.add_path_send),
+            graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),
+            restart_time: self.restart_time.or(&group.restart_time),
+            stale_time: self.stale_time.or(&group.stale_time),
         }
     }
 }

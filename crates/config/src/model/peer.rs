@@ -108,6 +108,27 @@ impl fmt::Display for PathLimit {
     }
 }
 
+/// How restarts of either end are borne (RFC 4724).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GracefulRestart {
+    /// It is offered, with its extension to NOTIFICATIONs (RFC 8538).
+    pub enabled: bool,
+    /// Seconds that the peer is asked to keep our routes for while we are away; 1 to 4095.
+    pub restart_time: u16,
+    /// Seconds that routes of the peer are kept for after it has come back, while it announces them anew.
+    pub stale_time: u16,
+}
+
+impl Default for GracefulRestart {
+    fn default() -> Self {
+        GracefulRestart {
+            enabled: true,
+            restart_time: 120,
+            stale_time: 180,
+        }
+    }
+}
+
 /// One peer with everything that is set for it, groups and defaults applied. Two peers are equal
 /// if they are set the same, wherever that is written.
 #[derive(Clone, Debug)]
@@ -157,6 +178,8 @@ pub struct Peer {
     pub ttl: u8,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
+    /// Graceful restart (RFC 4724).
+    pub graceful: GracefulRestart,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -213,6 +236,7 @@ impl PartialEq for Peer {
             next_hop_v6,
             ttl,
             add_path_send,
+            graceful,
             group,
             description,
             location: _,
@@ -239,6 +263,7 @@ impl PartialEq for Peer {
             && *next_hop_v6 == other.next_hop_v6
             && *ttl == other.ttl
             && *add_path_send == other.add_path_send
+            && *graceful == other.graceful
             && *group == other.group
             && *description == other.description
     }

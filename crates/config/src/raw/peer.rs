@@ -64,6 +64,12 @@ pub struct RawPeer {
     pub multihop: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
+    /// `graceful-restart.enabled`.
+    pub graceful_enabled: Option<Text>,
+    /// `graceful-restart.restart-time`, seconds.
+    pub graceful_restart_time: Option<Text>,
+    /// `graceful-restart.stale-time`, seconds.
+    pub graceful_stale_time: Option<Text>,
 }
 
 impl RawPeer {
@@ -99,11 +105,15 @@ impl RawPeer {
             next_hop_v6: None,
             multihop: None,
             add_path_send: None,
+            graceful_enabled: None,
+            graceful_restart_time: None,
+            graceful_stale_time: None,
         }
     }
 
     /// Reads the keys that a group, a peer and a range may all have.
     pub(crate) fn read_settings(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
+        let graceful = graceful_restart(reader, section);
         RawPeer {
             remote_as: reader.text(section, "as"),
             port: reader.text(section, "port"),
@@ -125,7 +135,7 @@ impl RawPeer {
             next_hop_v6: reader.text(section, "next-hop-v6"),
             multihop: reader.text(section, "multihop"),
             add_path_send: add_path(reader, section),
-            ..RawPeer::empty(section.at.clone())
+            ..graceful
         }
     }
 }
@@ -135,4 +145,16 @@ fn add_path(reader: &mut Reader<'_>, section: &mut Section) -> Option<Text> {
     let send = reader.text(&mut add_path, "send");
     reader.close(add_path);
     send
+}
+
+/// A peer of which only graceful restart is read.
+fn graceful_restart(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
+    let mut raw = RawPeer::empty(section.at.clone());
+    if let Some(mut graceful) = reader.sub(section, "graceful-restart") {
+        raw.graceful_enabled = reader.text(&mut graceful, "enabled");
+        raw.graceful_restart_time = reader.text(&mut graceful, "restart-time");
+        raw.graceful_stale_time = reader.text(&mut graceful, "stale-time");
+        reader.close(graceful);
+    }
+    raw
 }

@@ -37,6 +37,9 @@ impl<T: Clone> Slot<T> {
     }
 }
 
+/// The field has 12 bits (RFC 4724 section 3).
+const MAX_RESTART_TIME: u16 = 4095;
+
 const NEXT_HOPS: &[(&str, NextHopRule)] = &[
     ("auto", NextHopRule::Auto),
     ("self", NextHopRule::SelfAlways),
@@ -71,6 +74,9 @@ impl Fields {
             next_hop_v6,
             multihop,
             add_path_send,
+            graceful_enabled,
+            graceful_restart_time,
+            graceful_stale_time,
         } = raw;
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
@@ -101,6 +107,13 @@ impl Fields {
             next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
+            graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
+            restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {
+                values::small(text, 1..=MAX_RESTART_TIME)
+            }),
+            stale_time: Slot::read(faults, graceful_stale_time.as_ref(), |text| {
+                values::small(text, 1..=u16::MAX)
+            }),
         }
     }
 }

@@ -10,7 +10,9 @@ use wire::{Asn, Families, Family};
 
 use super::fields::Sets;
 use crate::fault::{Faults, Location};
-use crate::model::{Fields, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role};
+use crate::model::{
+    Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role,
+};
 use crate::raw::RawPeer;
 use crate::suggest;
 
@@ -105,6 +107,7 @@ impl Context<'_> {
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),
+            graceful: graceful_restart(fields),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),
@@ -233,6 +236,15 @@ impl Context<'_> {
                 "remove \"listen: off\"",
             );
         }
+    }
+}
+
+fn graceful_restart(fields: &Fields) -> GracefulRestart {
+    let default = GracefulRestart::default();
+    GracefulRestart {
+        enabled: fields.graceful_enabled.value_or(default.enabled),
+        restart_time: fields.restart_time.value_or(default.restart_time),
+        stale_time: fields.stale_time.value_or(default.stale_time),
     }
 }
 

@@ -49,7 +49,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "password-file",
         "ttl-security",
         "bfd",
-        "graceful-restart",
         "long-lived-graceful-restart",
         "role",
         "max-prefix",
@@ -349,6 +348,10 @@ fn values_of_a_peer() {
     peer(
         "as: internal\n  add-path: all",
         "x.yaml:5:13: expected keys and values here; write \"key: value\" lines",
+    );
+    peer(
+        "as: internal\n  graceful-restart: {restart-time: 4096}",
+        "x.yaml:5:36: \"4096\" is not a number from 1 to 4095",
     );
     peer(
         "as: 64513\n  route-reflector-client: true",

@@ -367,6 +367,7 @@ fn nothing_goes_back_to_where_it_came_from() {
         address: IpAddr::from([10, 0, 0, 5]),
         router_id: Ipv4Addr::new(5, 5, 5, 5),
         own_addresses: vec!["2001:db8::5".parse().unwrap()],
+        keeps_routes: false,
     };
     let ask = |from, originator: Option<[u8; 4]>, next_hop| {
         let originator = originator.map(Ipv4Addr::from);

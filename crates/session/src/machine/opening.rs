@@ -249,6 +249,7 @@ impl Session {
                 keepalive_at,
             } => {
                 self.outputs.push_back(Output::Up(terms.clone()));
+                self.forget_restart();
                 self.phase = Phase::Established(Established {
                     since: now,
                     hold_at: terms.hold().map(|hold| now + hold),

@@ -41,8 +41,15 @@ pub(super) fn node(net: &mut Net, host: u8, peers: &str) -> NodeId {
     )
 }
 
-pub(super) fn reflector(net: &mut Net, host: u8) -> NodeId {
+/// A reflector whose clients lose nothing by a restart of either side.
+pub(super) fn graceful_reflector(net: &mut Net, host: u8) -> NodeId {
     let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true}\n";
+    net.add(config(Role::Reflector, text), &addresses(host))
+}
+
+/// A reflector without graceful restart: what goes is gone at once.
+pub(super) fn reflector(net: &mut Net, host: u8) -> NodeId {
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, graceful-restart: {enabled: false}}\n";
     net.add(config(Role::Reflector, text), &addresses(host))
 }
 

@@ -134,7 +134,7 @@ fn resets_hard_and_soft() {
 
 #[test]
 fn dynamic_peers_come_and_go_and_have_a_limit() {
-    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, limit: 2}\n";
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, limit: 2, graceful-restart: {enabled: false}}\n";
     let mut net = Net::new(65_536);
     let rr = net.add(config(Role::Reflector, text), &addresses(250));
     let ids: Vec<NodeId> = (1..=3)

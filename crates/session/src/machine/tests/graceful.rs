@@ -63,6 +63,8 @@ fn we_offer_what_we_are_told_to() {
     let forwarding: Vec<bool> = sent.families.iter().map(|one| one.forwarding).collect();
     assert_eq!(forwarding, [true, false]);
     let peer = terms.graceful.expect("both offer it");
+    let graceful = rig.session.settings().graceful.unwrap();
+    assert!(!graceful.restarting, "it is not said again");
     assert_eq!((peer.restart_time, peer.families), (300, V4));
     assert!(!peer.restarting && peer.notification);
 }

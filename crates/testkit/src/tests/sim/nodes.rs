@@ -24,7 +24,7 @@ fn cluster(nodes: u32, seed: u64) -> (Net, NodeId, Vec<NodeId>) {
         },
         ..Options::default()
     });
-    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/8, as: internal, route-reflector-client: true}\n";
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/8, as: internal, route-reflector-client: true, graceful-restart: {enabled: false}}\n";
     let own = |host: u32| {
         let address = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + host));
         [(address, "10.0.0.0/8".parse().unwrap())]
