@@ -84,7 +84,7 @@ impl Net {
     }
 
     /// Adds a node that listens on these addresses and starts it. A kernel comes with it if the
-    /// configuration asks for one.
+    /// configuration asks for one; sessions then begin when it has been read, as in the daemon.
     pub fn add(&mut self, config: Config, addresses: &[(IpAddr, wire::Prefix)]) -> NodeId {
         let id = NodeId(self.nodes.len());
         let node_address = addresses.iter().find_map(|(address, _)| match address {
@@ -99,7 +99,9 @@ impl Net {
         let port = config.listen.as_ref().map(|listen| listen.port);
         let seed = self.options.seed ^ id.0 as u64;
         let mut speaker = Speaker::new(self.now, config, identity, seed);
-        speaker.start(self.now);
+        if kernel.is_none() {
+            speaker.start(self.now);
+        }
         let addresses = addresses.iter().map(|(address, _)| *address).collect();
         self.nodes
             .push(Node::new(speaker, addresses, port, kernel, self.now));

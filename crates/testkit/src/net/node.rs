@@ -196,6 +196,9 @@ impl Net {
                 node.speaker.on_kernel(now, report);
                 more = true;
             }
+            if node.speaker.kernel_ready() {
+                node.speaker.start(now);
+            }
         }
         while let Some(event) = node.speaker.poll_event() {
             node.events.push(event);

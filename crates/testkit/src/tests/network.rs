@@ -76,6 +76,16 @@ pub(super) fn cluster(chunk: usize, nodes: u8) -> (Net, NodeId, Vec<NodeId>) {
     (net, rr, ids)
 }
 
+/// As [`cluster`], but nobody loses anything by a restart.
+pub(super) fn graceful_cluster(nodes: u8) -> (Net, NodeId, Vec<NodeId>) {
+    let mut net = Net::new(65_536);
+    let rr = graceful_reflector(&mut net, 250);
+    let ids = (1..=nodes)
+        .map(|host| node(&mut net, host, TO_REFLECTOR))
+        .collect();
+    (net, rr, ids)
+}
+
 pub(super) fn whole(net: &Net, ids: &[NodeId]) -> bool {
     (1u8..).zip(ids).all(|(host, _)| {
         ids.iter()
