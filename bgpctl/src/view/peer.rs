@@ -51,6 +51,8 @@ struct StateView {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<ErrorView>,
     warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_until: Option<String>,
     #[serde(skip)]
     raw: (v1::SessionState, Option<prost_types::Timestamp>),
 }
@@ -93,6 +95,7 @@ struct FamilyView {
     advertised: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_of_rib_received: Option<bool>,
+    kept: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -198,6 +201,7 @@ impl StateView {
             accepted: state.accepted,
             advertised: state.advertised,
             end_of_rib_received: state.end_of_rib_received,
+            kept: state.kept,
         });
         StateView {
             session_state: word(raw.0.as_str_name(), "SESSION_STATE_"),
@@ -228,6 +232,7 @@ impl StateView {
             received: CountersView::new(state.received.unwrap_or_default()),
             last_error: state.last_error.map(ErrorView::new),
             warnings: state.warnings,
+            kept_until: at(state.kept_until),
             raw,
         }
     }

@@ -60,6 +60,7 @@ fn established() -> v1::Peer {
                     accepted: 6,
                     advertised: 2,
                     end_of_rib_received: None,
+                    kept: 4,
                 },
                 v1::FamilyState {
                     family: v1::Family::Ipv6Unicast.into(),
@@ -202,6 +203,23 @@ fn the_peer_page_shows_configured_and_negotiated() {
     ] {
         assert!(page.contains(line), "no `{line}` in:\n{page}");
     }
+}
+
+#[test]
+fn the_peer_page_shows_what_is_kept_of_a_peer_that_restarts() {
+    let mut peer = established();
+    peer.state.as_mut().unwrap().kept_until = Some(Timestamp {
+        seconds: i64::try_from(NOW).unwrap() + 100,
+        nanos: 0,
+    });
+    let page = PeerView::new(peer).page(false);
+    let line = "  routes kept       4 ipv4-unicast, until it has announced them anew, or 2023-11-14T22:15:00Z\n";
+    assert!(page.contains(line), "no `{line}` in:\n{page}");
+    assert!(
+        !PeerView::new(established())
+            .page(false)
+            .contains("routes kept")
+    );
 }
 
 fn learned() -> v1::Route {

@@ -180,7 +180,7 @@ pub(crate) fn without_source(path: &PathView<'_>) -> v1::Route {
             best: path.best,
             multipath: path.multipath && !path.best,
             internal: path.source.kind.is_internal(),
-            stale: false,
+            stale: path.stale,
             in_kernel: false,
             kernel_failure: false,
         }),

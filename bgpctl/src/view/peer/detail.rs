@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::config::PolicyView;
-use super::{CapabilityView, CountersView, PeerView};
+use super::{CapabilityView, CountersView, PeerView, StateView};
 use crate::table::{Cell, Table, printable};
 use crate::time;
 use crate::view::SourceView;
@@ -99,6 +99,7 @@ impl PeerView {
             "it said",
             notification.and_then(|n| n.shutdown_message.as_ref()),
         );
+        page.maybe("routes kept", state.kept());
         for warning in &state.warnings {
             page.line("warning", warning);
         }
@@ -189,6 +190,24 @@ impl PeerView {
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());
         page.maybe("stale time", config.stale_time.as_ref());
+    }
+}
+
+impl StateView {
+    /// What is kept of the peer's last session, if anything.
+    fn kept(&self) -> Option<String> {
+        let until = self.kept_until.as_ref()?;
+        let kept = self.families.iter().filter(|family| family.kept > 0);
+        let kept: Vec<String> = kept
+            .map(|family| format!("{} {}", family.kept, family.family))
+            .collect();
+        let kept = match kept.as_slice() {
+            [] => "none left".to_owned(),
+            kept => kept.join(", "),
+        };
+        Some(format!(
+            "{kept}, until it has announced them anew, or {until}"
+        ))
     }
 }
 

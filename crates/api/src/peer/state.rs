@@ -49,6 +49,7 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
             .into_iter()
             .map(|hindrance| hindrance.cause)
             .collect(),
+        kept_until: peer.kept().map(|kept| wall.timestamp(kept.until)),
     }
 }
 
@@ -135,6 +136,7 @@ fn capability(capability: &Capability) -> v1::Capability {
 
 fn families(speaker: &Speaker, peer: &Peer) -> Vec<v1::FamilyState> {
     let counts = speaker.rib().path_counts(peer.id());
+    let kept = speaker.rib().kept_counts(peer.id());
     let advertised = speaker.rib().advertised_counts(peer.id());
     let negotiated = peer.link().map(|link| link.negotiated.families);
     let families = peer.config().families.iter();
@@ -148,6 +150,7 @@ fn families(speaker: &Speaker, peer: &Peer) -> Vec<v1::FamilyState> {
                 accepted: counts[index].accepted.into(),
                 advertised: advertised[index].into(),
                 end_of_rib_received: peer.link().map(|link| link.end_of_rib.contains(this)),
+                kept: kept[index].received.into(),
             }
         })
         .collect()
