@@ -122,15 +122,26 @@ fn routes_cross(from: &mut dyn Daemon, to: &mut dyn Daemon) -> Result<()> {
     wait_no_route(to, peer, gone)
 }
 
-/// `restarted` goes and comes back: `other` loses its routes, and learns them again.
+/// `restarted` goes and comes back: `other` loses its routes, and learns them again; or keeps them meanwhile, if both want it
+/// (RFC 4724).
 fn comes_back(restarted: &mut dyn Daemon, other: &dyn Daemon) -> Result<()> {
-    let kept = Announcement::new(&announced(restarted, other)[1]).prefix;
+    let prefix = Announcement::new(&announced(restarted, other)[1]).prefix;
     let peer = peer_of(other);
     restarted.stop()?;
-    wait_no_route(other, peer, kept)?;
+    if keeps_routes(restarted.kind(), other.kind()) {
+        stage::all_down(other)?;
+        wait_route(other, peer, prefix)?;
+    } else {
+        wait_no_route(other, peer, prefix)?;
+    }
     restarted.start()?;
     both_up(restarted, other)?;
-    wait_route(other, peer, kept).map(drop)
+    wait_route(other, peer, prefix).map(drop)
+}
+
+/// Whether routes outlive a restart, as the two are configured here: only ours asks for it, and GoBGP does not unless told to.
+fn keeps_routes(restarted: Kind, other: Kind) -> bool {
+    restarted == Kind::Node && other != Kind::Gobgp
 }
 
 macro_rules! exchanges {

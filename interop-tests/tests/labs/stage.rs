@@ -49,6 +49,18 @@ pub(crate) fn all_up(daemon: &dyn Daemon) -> Result<()> {
         .try_for_each(|peer| wait_session(daemon, peer))
 }
 
+/// Waits until no session of `daemon` is up.
+pub(crate) fn all_down(daemon: &dyn Daemon) -> Result<()> {
+    let peers = daemon.spec().neighbors.iter().map(|one| one.address);
+    peers.into_iter().try_for_each(|peer| {
+        let what = format!("the session with {peer} is down");
+        wait_for(SESSION_LIMIT, &what, || match daemon.session(peer)? {
+            SessionState::Established => Err(LabError::new("it is up")),
+            SessionState::Not(_) => Ok(()),
+        })
+    })
+}
+
 /// Waits until the kernel beside `daemon` sends traffic for `prefix` to `gateway`.
 pub(crate) fn kernel_route(daemon: &dyn Daemon, prefix: IpNet, gateway: IpAddr) -> Result<()> {
     let namespace = daemon.namespace();
