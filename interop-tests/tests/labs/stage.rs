@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use interop_tests::daemon::{Daemon, Kind, ROUTE_LIMIT, Spec, wait_session};
+use interop_tests::daemon::{
+    Daemon, Kind, ROUTE_LIMIT, SESSION_LIMIT, SessionState, Spec, wait_session,
+};
 use interop_tests::lab::{Lab, Lan, Namespace};
 use interop_tests::{LabError, Result, wait_for};
 use ipnet::IpNet;
