@@ -18,6 +18,45 @@ pub enum Severity {
     Warning,
 }
 
+/// What becomes of the routes of a peer that went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptFact {
+    /// They are kept, for it may be about to come back.
+    Begin {
+        /// Of these families.
+        families: Families,
+        /// For so long, unless it is back by then.
+        time: Duration,
+    },
+    /// They go.
+    End {
+        /// Of this family.
+        family: Family,
+        /// How many.
+        routes: u32,
+        /// Why.
+        why: KeptEnd,
+    },
+}
+
+impl fmt::Display for KeptFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeptFact::Begin { families, time } => write!(
+                f,
+                "it may be restarting, so its {} routes are kept for {} s",
+                names(*families, " and "),
+                time.as_secs()
+            ),
+            KeptFact::End {
+                family,
+                routes,
+                why,
+            } => write!(f, "{routes} {family} routes that were kept of it go: {why}"),
+        }
+    }
+}
+
 /// Why routes that were kept of a peer go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeptEnd {
@@ -137,25 +176,12 @@ pub enum Event {
         /// For this family.
         family: Family,
     },
-    /// The routes of a peer that went are kept, for it may be about to come back (RFC 4724).
-    RoutesKept {
+    /// Routes of a peer that went are kept, or go after all (RFC 4724).
+    Kept {
         /// The peer's name.
         peer: String,
-        /// Of these families.
-        families: Families,
-        /// For so long, unless it is back by then.
-        time: Duration,
-    },
-    /// Routes that were kept of a peer go.
-    KeptEnded {
-        /// The peer's name.
-        peer: String,
-        /// Of this family.
-        family: Family,
-        /// How many.
-        routes: u32,
-        /// Why.
-        why: KeptEnd,
+        /// What of them.
+        fact: KeptFact,
     },
     /// A family is not announced because there is no next hop of it to give.
     NoNextHop {
@@ -205,8 +231,7 @@ impl Event {
             | Event::PeerAdded { .. }
             | Event::PeerRemoved { .. }
             | Event::EndOfRib { .. }
-            | Event::RoutesKept { .. }
-            | Event::KeptEnded { .. }
+            | Event::Kept { .. }
             | Event::Swept { .. }
             | Event::KernelWhole
             | Event::Reloaded { .. } => Severity::Info,
@@ -234,13 +259,11 @@ impl fmt::Display for Event {
                 families,
                 hold_time,
             } => {
+                let families = names(*families, " ");
                 write!(
                     f,
-                    "peer {peer} ({address}) is up: hold time {hold_time} s, families"
-                )?;
-                families
-                    .iter()
-                    .try_for_each(|family| write!(f, " {family}"))
+                    "peer {peer} ({address}) is up: hold time {hold_time} s, families {families}"
+                )
             }
             Event::SessionDown {
                 peer,
@@ -248,10 +271,10 @@ impl fmt::Display for Event {
                 reason,
                 uptime,
             } => {
+                let seconds = uptime.as_secs();
                 write!(
                     f,
-                    "peer {peer} ({address}) went down after {} s: {reason}",
-                    uptime.as_secs()
+                    "peer {peer} ({address}) went down after {seconds} s: {reason}"
                 )
             }
             Event::OutOfResources { peer, reason } => {
@@ -266,71 +289,42 @@ impl fmt::Display for Event {
                 f,
                 "peer {peer} ({address}) does not come up: {reason} ({count} attempts since the last such line)"
             ),
-            Event::UpdateFault { peer, fault, count } => {
-                write!(
-                    f,
-                    "peer {peer} sent a faulty UPDATE: {fault} ({count} since the last such line)"
-                )
-            }
+            Event::UpdateFault { peer, fault, count } => write!(
+                f,
+                "peer {peer} sent a faulty UPDATE: {fault} ({count} since the last such line)"
+            ),
             Event::PathRefused {
                 peer,
                 reason,
                 count,
-            } => {
-                write!(
-                    f,
-                    "peer {peer}: path refused: {reason} ({count} since the last such line)"
-                )
-            }
+            } => write!(
+                f,
+                "peer {peer}: path refused: {reason} ({count} since the last such line)"
+            ),
             Event::UnknownPeer { address, count } => write!(
                 f,
                 "refused a connection from {address}: no peer and no dynamic range has this address; \
                  add it under `peers` or `dynamic-peers` ({count} such connections since the last such line)"
             ),
-            Event::DynamicLimit { address, limit } => {
-                write!(
-                    f,
-                    "refused {address}: its dynamic range is at its limit of {limit} peers; raise `limit`"
-                )
-            }
+            Event::DynamicLimit { address, limit } => write!(
+                f,
+                "refused {address}: its dynamic range is at its limit of {limit} peers; raise `limit`"
+            ),
             Event::PeerAdded { peer } => write!(f, "peer {peer} added"),
             Event::PeerRemoved { peer } => write!(f, "peer {peer} removed"),
             Event::EndOfRib { peer, family } => {
                 write!(f, "peer {peer} sent its whole table of {family}")
             }
-            Event::RoutesKept {
-                peer,
-                families,
-                time,
-            } => {
-                let families: Vec<&str> = families.iter().map(Family::name).collect();
-                write!(
-                    f,
-                    "peer {peer} may be restarting: its {} routes are kept for {} s",
-                    families.join(" and "),
-                    time.as_secs()
-                )
-            }
-            Event::KeptEnded {
-                peer,
-                family,
-                routes,
-                why,
-            } => write!(
-                f,
-                "{routes} {family} routes that were kept of peer {peer} go: {why}"
-            ),
+            Event::Kept { peer, fact } => write!(f, "peer {peer}: {fact}"),
             Event::NoNextHop { peer, family } => write!(
                 f,
                 "peer {peer}: {family} is not announced: this node has no address of that family on the \
                  session's interface; set `next-hop-v6` or give the interface an address"
             ),
-            Event::Swept { family, because } => {
-                write!(
-                    f,
-                    "kernel routes of {family} left by a former run are swept: {because}"
-                )
-            }
+            Event::Swept { family, because } => write!(
+                f,
+                "kernel routes of {family} left by a former run are swept: {because}"
+            ),
             Event::Kernel { text } => write!(f, "kernel: {text}"),
             Event::KernelLacks { failed, example } => write!(
                 f,
@@ -342,13 +336,18 @@ impl fmt::Display for Event {
             ),
             Event::KernelWhole => f.write_str("the kernel lacks none of our routes any more"),
             Event::Reloaded { changes } if changes.is_empty() => {
-                write!(f, "configuration reloaded: no change")
+                f.write_str("configuration reloaded: no change")
             }
             Event::Reloaded { changes } => {
                 write!(f, "configuration reloaded: {}", changes.join("; "))
             }
         }
     }
+}
+
+fn names(families: Families, between: &str) -> String {
+    let names: Vec<&str> = families.iter().map(Family::name).collect();
+    names.join(between)
 }
 
 /// Facts kept until drained.

@@ -16,7 +16,7 @@ use session::{Down, Graceful, Negotiated};
 use wire::{Families, Family};
 
 use crate::Speaker;
-use crate::event::{Event, KeptEnd};
+use crate::event::{Event, KeptEnd, KeptFact};
 use crate::peer::{Peer, PeerSource};
 use crate::restart::is_done;
 
@@ -153,10 +153,9 @@ impl Speaker {
             until: now + time,
         });
         if peer.kept.is_some() {
-            self.events.push(Event::RoutesKept {
+            self.events.push(Event::Kept {
                 peer: peer.config.name.clone(),
-                families,
-                time,
+                fact: KeptFact::Begin { families, time },
             });
         }
         families
@@ -193,11 +192,13 @@ impl Speaker {
         for family in families.iter().filter(|one| kept.families.contains(*one)) {
             let left = self.rib.kept_counts(id)[family.index()].received;
             if left > 0 {
-                self.events.push(Event::KeptEnded {
+                self.events.push(Event::Kept {
                     peer: peer.config.name.clone(),
-                    family,
-                    routes: left,
-                    why,
+                    fact: KeptFact::End {
+                        family,
+                        routes: left,
+                        why,
+                    },
                 });
             }
         }

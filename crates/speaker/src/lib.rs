@@ -40,7 +40,7 @@ use wire::{DecodeScratch, Prefix};
 pub use session::{CloseCause, Sending};
 
 pub use crate::effect::{Admission, ConnId, Dial, Effect};
-pub use crate::event::{Event, KeptEnd, Severity};
+pub use crate::event::{Event, KeptEnd, KeptFact, Severity};
 pub use crate::graceful::Kept;
 pub use crate::identity::Identity;
 pub use crate::lifecycle::{PeerError, ResetKind};

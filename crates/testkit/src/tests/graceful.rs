@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fib::{Hop, MAIN_TABLE, Route, RouteKind};
 use session::DownReason;
-use speaker::{Event, KeptEnd, ResetKind};
+use speaker::{Event, KeptEnd, KeptFact, ResetKind};
 
 use super::network::{
     MINUTE, TO_REFLECTOR, addresses, block, block6, config, graceful_cluster, graceful_reflector,
@@ -48,7 +48,10 @@ fn whole_for(net: &mut Net, ids: &[NodeId], time: Duration) {
 
 fn kept_ends(net: &Net, id: NodeId) -> Vec<KeptEnd> {
     let ends = net.events(id).iter().filter_map(|event| match event {
-        Event::KeptEnded { why, .. } => Some(*why),
+        Event::Kept {
+            fact: KeptFact::End { why, .. },
+            ..
+        } => Some(*why),
         _ => None,
     });
     ends.collect()
