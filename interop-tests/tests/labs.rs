@@ -11,6 +11,8 @@ mod bench;
 mod demo;
 #[path = "labs/exchange.rs"]
 mod exchange;
+#[path = "labs/graceful.rs"]
+mod graceful;
 #[path = "labs/harness.rs"]
 mod harness;
 #[path = "labs/hostile.rs"]

@@ -124,7 +124,11 @@ impl Daemon for Bird {
         let config = self.write_configuration()?;
         let (socket, pid) = (self.file("ctl"), self.file("pid"));
         let _ = fs::remove_file(&socket);
-        let command = [BIRD, "-f", "-c", &config, "-s", &socket, "-P", &pid];
+        let mut command = vec![BIRD, "-f", "-c", &config, "-s", &socket, "-P", &pid];
+        if self.spec.graceful {
+            // Recovery: it takes over what a former run left in the kernel.
+            command.push("-R");
+        }
         let mut process = self.namespace.start("bird", &command, &Spawn::default())?;
         wait_for(Duration::from_secs(10), "bird to answer", || {
             if !process.is_running() {
@@ -258,9 +262,10 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
     let channel = format!("import all; export filter to_peer;{add_path}");
     format!(
         "protocol bgp {name} {{\n  local {local} as {asn}; neighbor {address} as {remote};{options}\n  \
-         connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart off;\n  \
+         connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart {graceful};\n  \
          ipv4 {{ {channel}{igp4} }};\n  ipv6 {{ {channel}{igp6} }};\n}}\n",
         name = peer_name(neighbor.address),
+        graceful = if spec.graceful { "on" } else { "off" },
         local = spec.own_address(neighbor.address),
         asn = spec.asn,
         address = neighbor.address,

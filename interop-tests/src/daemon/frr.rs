@@ -215,9 +215,14 @@ fn render(spec: &Spec, own: &[Announcement]) -> String {
     let _ = write!(
         text,
         "router bgp {}\n bgp router-id {}\n no bgp ebgp-requires-policy\n coalesce-time 0\n \
-         bgp graceful-restart-disable\n \
+         {}\n \
          no bgp network import-check\n bgp bestpath compare-routerid\n no bgp default ipv4-unicast\n",
-        spec.asn, spec.v4
+        spec.asn,
+        spec.v4,
+        match spec.graceful {
+            true => "bgp graceful-restart",
+            false => "bgp graceful-restart-disable",
+        }
     );
     if let Some(id) = spec.cluster_id {
         let _ = writeln!(text, " bgp cluster-id {id}");

@@ -93,6 +93,8 @@ pub struct Spec {
     pub cluster_id: Option<Ipv4Addr>,
     /// Whether what it learns goes to its namespace's kernel.
     pub kernel: bool,
+    /// Whether it restarts gracefully (RFC 4724). Ours always do.
+    pub graceful: bool,
     /// What it originates from the start, without any optional attribute.
     pub blocks: Vec<IpNet>,
     /// Who it talks to.
@@ -109,6 +111,7 @@ impl Spec {
             v6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(host)),
             cluster_id: None,
             kernel: false,
+            graceful: false,
             blocks: Vec::new(),
             neighbors: Vec::new(),
         }
@@ -118,6 +121,13 @@ impl Spec {
     #[must_use]
     pub fn reflecting(mut self) -> Spec {
         self.cluster_id = Some(self.v4);
+        self
+    }
+
+    /// The same, restarting gracefully.
+    #[must_use]
+    pub fn gracefully(mut self) -> Spec {
+        self.graceful = true;
         self
     }
 
@@ -411,6 +421,14 @@ pub trait Daemon {
     /// # Errors
     /// When the daemon refuses.
     fn withdraw(&mut self, prefix: IpNet) -> Result<()>;
+
+    /// Whether it still keeps routes of a former session with `peer`. Only ours are asked.
+    ///
+    /// # Errors
+    /// When the daemon does not answer or does not know the peer.
+    fn keeps_routes(&self, _peer: IpAddr) -> Result<bool> {
+        Ok(false)
+    }
 
     /// The process that speaks BGP, if it runs.
     fn process(&mut self) -> Option<&mut Process>;

@@ -130,7 +130,7 @@ fn comes_back(restarted: &mut dyn Daemon, other: &dyn Daemon) -> Result<()> {
     restarted.stop()?;
     if keeps_routes(restarted.kind(), other.kind()) {
         stage::all_down(other)?;
-        wait_route(other, peer, prefix)?;
+        wait_route(other, peer, prefix).map_err(|error| error.during("a restart"))?;
     } else {
         wait_no_route(other, peer, prefix)?;
     }
@@ -139,9 +139,9 @@ fn comes_back(restarted: &mut dyn Daemon, other: &dyn Daemon) -> Result<()> {
     wait_route(other, peer, prefix).map(drop)
 }
 
-/// Whether routes outlive a restart, as the two are configured here: only ours asks for it, and GoBGP does not unless told to.
+/// Whether routes outlive a restart, as the two are configured here: the others are told not to restart gracefully.
 fn keeps_routes(restarted: Kind, other: Kind) -> bool {
-    restarted == Kind::Node && other != Kind::Gobgp
+    restarted == Kind::Node && other == Kind::Node
 }
 
 macro_rules! exchanges {

@@ -258,6 +258,10 @@ impl Daemon for Ours {
         answer::routes(&self.ctl_json(&["route", "list", "--in", &peer.to_string()])?)
     }
 
+    fn keeps_routes(&self, peer: IpAddr) -> Result<bool> {
+        Ok(!self.peer(peer)?["state"]["kept_until"].is_null())
+    }
+
     fn announce(&mut self, announcement: &Announcement) -> Result<()> {
         self.own.retain(|old| old.prefix != announcement.prefix);
         self.own.push(announcement.clone());
