@@ -216,6 +216,10 @@ pub(crate) struct PeerAddArgs {
     /// How long its routes are kept after it has come back
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stale_time: Option<prost_types::Duration>,
+    /// Take nothing that comes from farther than so many hops (RFC 5082)
+    #[arg(long, value_name = "HOPS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1")]
+    pub(crate) ttl_security: Option<u32>,
 }
 
 /// An address family.
@@ -280,6 +284,7 @@ impl PeerAddArgs {
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,
             stale_time: self.stale_time,
+            ttl_security: self.ttl_security,
         }
     }
 }

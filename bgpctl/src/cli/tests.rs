@@ -87,7 +87,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         --families ipv4-unicast,ipv6 --hold-time 30s --keepalive 10 --send-hold 4m --connect-retry 2s \
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
         --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2 \
-        --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m";
+        --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
+        --ttl-security=2";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -128,6 +129,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         graceful_restart: Some(false),
         restart_time: seconds(60, 0),
         stale_time: seconds(300, 0),
+        ttl_security: Some(2),
     };
     assert_eq!(add.into_config(), wanted);
 }

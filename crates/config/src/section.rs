@@ -34,7 +34,6 @@ const NOT_YET: &[&str] = &[
     "route-server",
     "route-server-client",
     "services",
-    "ttl-security",
     "unnumbered",
 ];
 

@@ -109,6 +109,32 @@ fn a_peer_gets_the_documented_defaults() {
 }
 
 #[test]
+fn a_distance_is_in_hops_and_a_peer_may_differ_from_its_group() {
+    let text = "as: 64512\ngroups: {near: {ttl-security: true}, far: {multihop: 5}}\npeers:\n\
+                - {address: 10.0.0.2, as: internal}\n- {address: 10.0.0.3, as: external, group: near}\n\
+                - {address: 10.0.0.4, as: external, group: near, ttl-security: 254}\n\
+                - {address: 10.0.0.5, as: external, group: near, ttl-security: false, multihop: 2}\n\
+                - {address: 10.0.0.6, as: internal, group: far, ttl-security: 2, multihop: false}\n\
+                dynamic-peers: [{prefix: 10.1.0.0/16, as: external, group: near}]\n";
+    let config = node(text);
+    let peers = config.peers.iter();
+    let distances: Vec<_> = peers
+        .map(|peer| (peer.sent_ttl(), peer.least_ttl()))
+        .collect();
+    assert_eq!(
+        distances,
+        [
+            (64, None),
+            (255, Some(255)),
+            (255, Some(2)),
+            (2, None),
+            (255, Some(254))
+        ]
+    );
+    assert_eq!(config.dynamic[0].template().least_ttl(), Some(255));
+}
+
+#[test]
 fn a_reflector_offers_its_clients_all_paths_and_nobody_else_does() {
     let text = "as: 64512\ngroups: {few: {add-path: {send: 4}}}\npeers:\n- {address: 10.0.0.2, as: internal}\n\
                 - {address: 10.0.0.3, as: internal, route-reflector-client: true}\n\

@@ -10,7 +10,8 @@ use speaker::Admission;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::core::Core;
-use crate::{RuntimeError, connection, sockets};
+use crate::sockets::{self, Refusal};
+use crate::{RuntimeError, connection};
 
 /// Pause after the system has run out of descriptors; connections wait in the backlog meanwhile.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(500);
@@ -120,6 +121,20 @@ fn admit(
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    let guard = core.speaker.borrow().guard(remote.ip());
+    if let Err(refusal) = sockets::guard(&stream, remote, &guard) {
+        // Without a word: whoever it is, it is not the peer as far as we can see.
+        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        match refusal {
+            Refusal::Unfit(unfit) => {
+                core.with(|speaker, now| speaker.on_unfit(now, remote.ip(), unfit));
+            }
+            Refusal::System(error) => {
+                tracing::warn!("closed a connection of {remote} that cannot be guarded: {error}");
+            }
+        }
+        return;
+    }
     match core.with(|speaker, now| speaker.on_accepted(now, local, remote)) {
         Admission::Accepted { conn, ttl } => {
             if let Err(error) = sockets::prepare(&stream, remote, ttl) {

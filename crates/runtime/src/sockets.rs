@@ -1,10 +1,12 @@
 //! Socket options: what a BGP connection needs before its first packet.
 
+mod options;
+
 use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use speaker::Dial;
+use speaker::{Dial, Guard, Unfit};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Connections the kernel holds for us until we accept them; when every node of a cluster
@@ -29,12 +31,44 @@ pub(crate) async fn connect(dial: &Dial) -> io::Result<TcpStream> {
     if let Some(ttl) = dial.ttl {
         set_ttl(SockRef::from(&socket), dial.remote, ttl)?;
     }
+    if let Some(least) = dial.guard.least_ttl {
+        options::set_least_ttl(&socket, dial.remote.is_ipv4(), least)?;
+    }
     if let Some(local) = dial.local {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     TcpSocket::from_std_stream(socket.into())
         .connect(dial.remote)
         .await
+}
+
+/// Why a connection that was accepted cannot be used.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It is not what the peer's may be.
+    Unfit(Unfit),
+    /// The system does not let us make sure of that.
+    System(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Refusal::System(error)
+    }
+}
+
+/// Holds a connection that was accepted to its guard: what comes from now on by the system, and how it came here by what
+/// the system kept of the handshake.
+pub(crate) fn guard(stream: &TcpStream, remote: SocketAddr, guard: &Guard) -> Result<(), Refusal> {
+    let Guard { least_ttl } = guard;
+    if let Some(least) = *least_ttl {
+        options::set_least_ttl(stream, remote.is_ipv4(), least)?;
+        match options::arrival(stream, remote.is_ipv4())?.ttl {
+            Some(ttl) if ttl < least => return Err(Refusal::Unfit(Unfit::TooFar { ttl, least })),
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Prepares a connection that was accepted.
@@ -51,7 +85,8 @@ fn set_ttl(socket: SockRef<'_>, remote: SocketAddr, ttl: u8) -> io::Result<()> {
     }
 }
 
-/// A listening socket. IPv6 sockets take IPv6 only, so that `0.0.0.0` and `::` can both listen.
+/// A listening socket. IPv6 sockets take IPv6 only, so that `0.0.0.0` and `::` can both listen. It answers with the
+/// greatest TTL, because who connects may judge by it how far we are (RFC 5082).
 pub(crate) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -63,6 +98,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     }
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    set_ttl(SockRef::from(&socket), address, u8::MAX)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -88,9 +124,96 @@ mod tests {
             remote: listener.local_addr().unwrap(),
             local: None,
             ttl: Some(1),
+            guard: Guard::default(),
         };
         let (near, far) = tokio::join!(connect(&dial), listener.accept());
         (near.unwrap(), far.unwrap().0)
+    }
+
+    /// Somebody who opens a connection with this TTL, for a guard that wants 255.
+    fn dial(remote: SocketAddr, ttl: Option<u8>, least_ttl: Option<u8>) -> Dial {
+        Dial {
+            conn: speaker::ConnId(1),
+            remote,
+            local: None,
+            ttl,
+            guard: Guard { least_ttl },
+        }
+    }
+
+    #[test]
+    fn a_peer_that_is_too_far_is_not_let_in() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let wants = Guard {
+            least_ttl: Some(255),
+        };
+        let addresses = [
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),
+        ];
+        runtime.block_on(async {
+            for address in addresses {
+                let ours = tokio::net::TcpListener::from_std(listen(address).unwrap()).unwrap();
+                let to = ours.local_addr().unwrap();
+                for (ttl, is_near) in [(255, true), (254, false)] {
+                    let dial = dial(to, Some(ttl), Some(255));
+                    let (near, far) = tokio::join!(connect(&dial), ours.accept());
+                    let (_near, (far, from)) = (near.unwrap(), far.unwrap());
+                    match guard(&far, from, &wants) {
+                        Ok(()) => assert!(is_near, "{ttl}"),
+                        Err(Refusal::Unfit(unfit)) => {
+                            assert_eq!(unfit, Unfit::TooFar { ttl, least: 255 });
+                            assert!(!is_near);
+                        }
+                        Err(Refusal::System(error)) => panic!("{error}"),
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn an_answer_from_too_far_opens_no_connection() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            // It answers with the TTL of the system, 64.
+            let other = tokio::net::TcpListener::bind(any).await.unwrap();
+            let dial = dial(other.local_addr().unwrap(), None, Some(255));
+            let short = std::time::Duration::from_millis(300);
+            assert!(tokio::time::timeout(short, connect(&dial)).await.is_err());
+        });
+    }
+
+    #[test]
+    fn what_was_sent_from_afar_does_not_arrive() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
+            let dial = dial(ours.local_addr().unwrap(), Some(255), None);
+            let (near, far) = tokio::join!(connect(&dial), ours.accept());
+            let (near, (far, from)) = (near.unwrap(), far.unwrap());
+            let least_ttl = Some(255);
+            assert!(guard(&far, from, &Guard { least_ttl }).is_ok());
+            SockRef::from(&near).set_ttl_v4(254).unwrap();
+            near.try_write(b"from afar").unwrap();
+            let short = std::time::Duration::from_millis(300);
+            assert!(tokio::time::timeout(short, far.readable()).await.is_err());
+            SockRef::from(&near).set_ttl_v4(255).unwrap();
+            // Sent again by the system, with the TTL that the socket has by then.
+            let long = std::time::Duration::from_secs(10);
+            assert!(tokio::time::timeout(long, far.readable()).await.is_ok());
+        });
     }
 
     /// What the system takes of somebody who writes without end.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use wire::{Asn, CeaseSubcode, ErrorCode, Families, FaultKind, Notification};
 
-use crate::reason::{DownReason, LastError};
+use crate::reason::{DownReason, LastError, Unfit};
 use crate::settings::{RemoteAs, Settings};
 use crate::state::State;
 
@@ -40,6 +40,8 @@ pub enum Advice {
     NotListening,
     /// There is no way to the peer's address.
     Unreachable,
+    /// The peer is farther away than it may be, or does not send with the greatest TTL.
+    TooFar,
     /// The local address of the session is not on this host.
     LocalAddress,
     /// The peer does not know us.
@@ -66,6 +68,7 @@ impl Advice {
             Advice::Families { .. } => Some("families"),
             Advice::HoldTime { .. } => Some("hold-time"),
             Advice::NotListening | Advice::Unreachable => Some("address"),
+            Advice::TooFar => Some("ttl-security"),
             Advice::LocalAddress => Some("local-address"),
             Advice::PrefixLimitThere => Some("export"),
             Advice::TooMuch => Some("limits.routes"),
@@ -103,6 +106,9 @@ impl fmt::Display for Advice {
             }
             Advice::NotListening => f.write_str("nothing listens on its address and port"),
             Advice::Unreachable => f.write_str("there is no way to its address"),
+            Advice::TooFar => f.write_str(
+                "it is farther away than that, or its own end does not send with TTL 255",
+            ),
             Advice::LocalAddress => f.write_str("the local address is not on this host"),
             Advice::UnknownThere => f.write_str("it is probably not configured to peer with us"),
             Advice::ShutThere => f.write_str("its operator shut the session down"),
@@ -129,6 +135,7 @@ impl LastError {
             {
                 Some(Advice::UnknownThere)
             }
+            DownReason::Unfit(Unfit::TooFar { .. }) => Some(Advice::TooFar),
             DownReason::HoldTimerExpired => Some(Advice::Silent),
             DownReason::SendHoldTimerExpired => Some(Advice::ReadsNothing),
             DownReason::Shed(_) => Some(Advice::TooMuch),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wire::{AfiSafi, Fault, Frame, Notification};
 
 use crate::negotiate::Negotiated;
-use crate::reason::{CloseCause, Down, LastError};
+use crate::reason::{CloseCause, Down, LastError, Unfit};
 use crate::side::Side;
 
 /// What happens to a session.
@@ -55,6 +55,8 @@ pub enum Input<'a> {
         /// The peer's end.
         remote: SocketAddr,
     },
+    /// The peer connected to us in a way that it must not. That connection is closed already.
+    Unfit(Unfit),
     /// A message came.
     Frame {
         /// On which connection.

@@ -30,7 +30,7 @@ pub use advice::Advice;
 pub use counters::Counters;
 pub use event::{FrameUse, Input, Output, Sending};
 pub use negotiate::{Negotiated, PeerRestart};
-pub use reason::{CloseCause, Direction, Down, DownReason, LastError};
+pub use reason::{CloseCause, Direction, Down, DownReason, LastError, Unfit};
 pub use session::{IdleReason, Session};
 pub use settings::{Graceful, RemoteAs, Settings};
 pub use side::Side;

@@ -38,6 +38,7 @@ impl Session {
             Input::Connected { local, remote } => self.connected(now, local, remote),
             Input::ConnectFailed(kind) => self.connect_failed(now, kind),
             Input::Accepted { local, remote } => self.accepted(now, local, remote),
+            Input::Unfit(unfit) => self.unfit(now, unfit),
             Input::Frame { side, frame } => return self.frame(now, side, frame),
             Input::Fault { side, fault } => self.fail(now, side, DownReason::Fault(fault)),
             Input::Closed { side, cause } => self.fail(now, side, cause.into()),

@@ -83,6 +83,7 @@ impl Negotiated {
             DownReason::SendHoldTimerExpired
             | DownReason::Shed(_)
             | DownReason::ConnectFailed(_)
+            | DownReason::Unfit(_)
             | DownReason::LinkDown
             | DownReason::AddressGone
             | DownReason::Disabled

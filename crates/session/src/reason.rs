@@ -32,6 +32,33 @@ pub enum CloseCause {
     AddressGone,
 }
 
+/// What was wrong with a connection that the peer opened, before it could say anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It came from farther than the peer may be (RFC 5082).
+    TooFar {
+        /// The IP time to live that was left of 255.
+        ttl: u8,
+        /// What must be left.
+        least: u8,
+    },
+}
+
+/// "its packets come with TTL 63, ttl-security wants 255".
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::TooFar { ttl, least } => {
+                write!(f, "its packets come with TTL {ttl}, ttl-security wants ")?;
+                match *least {
+                    u8::MAX => f.write_str("255"),
+                    least => write!(f, "{least} or more"),
+                }
+            }
+        }
+    }
+}
+
 /// Why a session or a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DownReason {
@@ -49,6 +76,8 @@ pub enum DownReason {
     Fault(Fault),
     /// We could not connect.
     ConnectFailed(io::ErrorKind),
+    /// The peer's connection was closed at once.
+    Unfit(Unfit),
     /// The peer closed the connection without a NOTIFICATION.
     TcpClosed,
     /// The connection broke.
@@ -78,6 +107,7 @@ impl DownReason {
             | DownReason::Deleted => Direction::Sent,
             DownReason::SendHoldTimerExpired
             | DownReason::ConnectFailed(_)
+            | DownReason::Unfit(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
             | DownReason::Returned
@@ -98,6 +128,7 @@ impl DownReason {
             }
             DownReason::SendHoldTimerExpired
             | DownReason::ConnectFailed(_)
+            | DownReason::Unfit(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
             | DownReason::Returned
@@ -134,6 +165,7 @@ impl fmt::Display for DownReason {
             }
             DownReason::Fault(fault) => write!(f, "the peer's {fault}"),
             DownReason::ConnectFailed(kind) => write!(f, "cannot connect: {kind}"),
+            DownReason::Unfit(unfit) => write!(f, "we refused its connection: {unfit}"),
             DownReason::TcpClosed => f.write_str("the peer closed the connection"),
             DownReason::TcpError(kind) => write!(f, "the connection broke: {kind}"),
             DownReason::Returned => {

@@ -252,7 +252,8 @@ impl Session {
             | DownReason::Disabled
             | DownReason::Deleted
             | DownReason::Returned
-            | DownReason::ConnectFailed(_) => self.outputs.push_back(Output::Close { side }),
+            | DownReason::ConnectFailed(_)
+            | DownReason::Unfit(_) => self.outputs.push_back(Output::Close { side }),
             // The connection is gone already.
             DownReason::TcpClosed
             | DownReason::TcpError(_)

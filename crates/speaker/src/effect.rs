@@ -20,6 +20,24 @@ pub struct Dial {
     pub local: Option<IpAddr>,
     /// IP TTL or hop limit of the packets sent; `None` keeps the system's default.
     pub ttl: Option<u8>,
+    /// What the connection is to hold the peer to, from its first packet on.
+    pub guard: Guard,
+}
+
+/// What the system holds whoever is at the other end of a connection to, so that only the peer can be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// Packets with a smaller IP TTL or hop limit are dropped (RFC 5082).
+    pub least_ttl: Option<u8>,
+}
+
+impl Guard {
+    /// As the settings of a peer have it.
+    pub(crate) fn of(peer: &config::Peer) -> Guard {
+        Guard {
+            least_ttl: peer.least_ttl(),
+        }
+    }
 }
 
 /// One thing for the world to do.

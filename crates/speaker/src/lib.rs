@@ -37,9 +37,9 @@ use policy::Guards;
 use rib::{PeerId, Rib, RibConfig};
 use wire::{DecodeScratch, Prefix};
 
-pub use session::{CloseCause, Sending};
+pub use session::{CloseCause, Sending, Unfit};
 
-pub use crate::effect::{Admission, ConnId, Dial, Effect};
+pub use crate::effect::{Admission, ConnId, Dial, Effect, Guard};
 pub use crate::event::{Event, KeptEnd, KeptFact, Severity};
 pub use crate::graceful::Kept;
 pub use crate::identity::Identity;

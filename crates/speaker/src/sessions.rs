@@ -2,16 +2,16 @@
 //! routes brought in and out of the table with it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use bytes::Bytes;
 use rib::PeerId;
-use session::{CloseCause, Input, LastError, Output, Sending, Side};
+use session::{CloseCause, DownReason, Input, LastError, Output, Sending, Side, Unfit};
 use wire::{CeaseSubcode, Notification};
 
 use crate::Speaker;
-use crate::effect::{Admission, ConnId, Dial, Effect};
+use crate::effect::{Admission, ConnId, Dial, Effect, Guard};
 use crate::event::Event;
 use crate::peer::PeerSource;
 
@@ -73,6 +73,36 @@ impl Speaker {
         }
     }
 
+    /// What a connection that this address opens is held to, to be known before it says anything. Nothing, if nobody
+    /// has the address.
+    pub fn guard(&self, remote: IpAddr) -> Guard {
+        let address = remote.to_canonical();
+        let peer = self.peers.by_address(address);
+        let peer = peer.and_then(|id| Some(self.peers.get(id)?.config()));
+        let range = || {
+            self.config
+                .range_of(address)
+                .map(config::DynamicRange::template)
+        };
+        peer.or_else(range).map(Guard::of).unwrap_or_default()
+    }
+
+    /// A connection that this address opened does not pass its guard and is closed.
+    pub fn on_unfit(&mut self, now: Instant, remote: IpAddr, unfit: Unfit) {
+        let address = remote.to_canonical();
+        if let Some(id) = self.peers.by_address(address) {
+            return self.tell(now, id, Input::Unfit(unfit));
+        }
+        if let Some(count) = self.admission.dynamic_lines.hit(now) {
+            self.events.push(Event::AttemptFailed {
+                peer: address.to_string(),
+                address,
+                reason: DownReason::Unfit(unfit),
+                count,
+            });
+        }
+    }
+
     /// Somebody connected to us.
     pub fn on_accepted(
         &mut self,
@@ -93,7 +123,7 @@ impl Speaker {
         let Some(peer) = self.peers.get_mut(id) else {
             return Admission::Refused(None);
         };
-        let ttl = Some(peer.config.ttl);
+        let ttl = Some(peer.config.sent_ttl());
         let conn = self.conns.open(id, Side::Incoming);
         self.admission.offered = Some(conn);
         self.tell(now, id, Input::Accepted { local, remote });
@@ -162,7 +192,8 @@ impl Speaker {
             conn,
             remote: SocketAddr::new(peer.config.address, peer.config.port),
             local: peer.config.local_address,
-            ttl: Some(peer.config.ttl),
+            ttl: Some(peer.config.sent_ttl()),
+            guard: Guard::of(&peer.config),
         }));
     }
 

@@ -61,6 +61,8 @@ pub(crate) struct ConfigView {
     pub(crate) restart_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stale_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl_security: Option<u32>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -148,6 +150,7 @@ impl ConfigView {
             graceful_restart: config.graceful_restart,
             restart_time: time(config.restart_time),
             stale_time: time(config.stale_time),
+            ttl_security: config.ttl_security,
         }
     }
 }

@@ -186,6 +186,7 @@ impl PeerView {
         page.maybe("next hop", config.next_hop.as_ref());
         page.maybe("next hop v6", config.next_hop_v6.as_ref());
         page.maybe("multihop", number(config.multihop));
+        page.maybe("ttl security", config.ttl_security.and_then(far));
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());
@@ -209,6 +210,12 @@ impl StateView {
             "{kept}, until it has announced them anew, or {until}"
         ))
     }
+}
+
+/// What the distance of a peer is held to.
+fn far(hops: u32) -> Option<String> {
+    let least = 256_u32.checked_sub(hops).filter(|least| *least < 256)?;
+    Some(format!("at most {hops} hops away: TTL {least} or more"))
 }
 
 fn names(capabilities: &[CapabilityView]) -> String {

@@ -55,6 +55,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         graceful_restart,
         restart_time,
         stale_time,
+        ttl_security,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -92,6 +93,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
             "graceful-restart.stale-time",
             stale_time.as_ref().map(seconds),
         ),
+        ttl_security: text("ttl-security", ttl_security.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -224,6 +226,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         graceful_restart: Some(peer.graceful.enabled),
         restart_time: Some(whole(peer.graceful.restart_time)),
         stale_time: Some(whole(peer.graceful.stale_time)),
+        ttl_security: peer.ttl_security.map(|hops| hops.get().into()),
     }
 }
 

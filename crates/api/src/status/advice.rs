@@ -37,6 +37,9 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::Unreachable => {
             format!("check the route to {address}, and firewalls for TCP port {port}")
         }
+        Advice::TooFar => {
+            format!("set ttl security on {address} too, or correct ttl-security at {ours}")
+        }
         Advice::LocalAddress => format!("correct local-address at {ours}"),
         Advice::UnknownThere => {
             format!("add us as a peer on {address}, by the address that we use")

@@ -92,7 +92,7 @@ impl Effects {
 }
 
 /// Every key whose value is short: its name, its cost and its value as text.
-fn rows(peer: &Peer) -> [(&'static str, Cost, String); 21] {
+fn rows(peer: &Peer) -> [(&'static str, Cost, String); 22] {
     // Opened completely, so that the cost of a new key must be decided upon here.
     let Peer {
         name,
@@ -116,6 +116,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 21] {
         next_hop,
         next_hop_v6,
         ttl,
+        ttl_security,
         add_path_send: _,
         graceful,
         group,
@@ -156,6 +157,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 21] {
             Cost::Live,
             graceful.stale_time.to_string(),
         ),
+        ("ttl-security", Cost::Reset, or_false(ttl_security.as_ref())),
         ("enabled", switching, enabled.to_string()),
         ("next-hop", Cost::Export, next_hop.to_string()),
         ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),
@@ -191,6 +193,10 @@ fn names(families: Families) -> String {
         .map(|family| family.name())
         .collect::<Vec<_>>()
         .join("+")
+}
+
+fn or_false<T: fmt::Display>(value: Option<&T>) -> String {
+    value.map_or_else(|| "false".to_owned(), ToString::to_string)
 }
 
 fn or_none<T: fmt::Display>(value: Option<&T>) -> String {

@@ -76,6 +76,11 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             "add-path.send off -> 2: the session is reset",
         ),
         (
+            ", ttl-security: true",
+            reset,
+            "ttl-security false -> 1: the session is reset",
+        ),
+        (
             ", multihop: 2",
             reset,
             "multihop 64 -> 2: the session is reset",

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use policy::{ExportMode, ImportMode};
@@ -96,6 +96,7 @@ pub(crate) struct Fields {
     pub(crate) next_hop: Slot<NextHopRule>,
     pub(crate) next_hop_v6: Slot<Ipv6Addr>,
     pub(crate) multihop: Slot<u8>,
+    pub(crate) ttl_security: Slot<Option<NonZeroU8>>,
     pub(crate) add_path_send: Slot<PathLimit>,
     pub(crate) graceful_enabled: Slot<bool>,
     pub(crate) restart_time: Slot<u16>,
@@ -127,6 +128,7 @@ impl Fields {
             next_hop: self.next_hop.or(&group.next_hop),
             next_hop_v6: self.next_hop_v6.or(&group.next_hop_v6),
             multihop: self.multihop.or(&group.multihop),
+            ttl_security: self.ttl_security.or(&group.ttl_security),
             add_path_send: self.add_path_send.or(&group.add_path_send),
             graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),
             restart_time: self.restart_time.or(&group.restart_time),

@@ -176,6 +176,8 @@ pub struct Peer {
     pub next_hop_v6: Option<Ipv6Addr>,
     /// IP time to live of what we send: 1 on eBGP unless `multihop`, 64 on iBGP.
     pub ttl: u8,
+    /// The peer is at most so many hops away, and what comes from farther is dropped (RFC 5082); `None`: not checked.
+    pub ttl_security: Option<NonZeroU8>,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Graceful restart (RFC 4724).
@@ -189,6 +191,18 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// IP time to live of what we send: as much as there is where the other end may judge by it how far we are.
+    #[must_use]
+    pub fn sent_ttl(&self) -> u8 {
+        self.ttl_security.map_or(self.ttl, |_| u8::MAX)
+    }
+
+    /// The least IP time to live with which the peer's packets arrive, if that is checked (RFC 5082 section 3).
+    #[must_use]
+    pub fn least_ttl(&self) -> Option<u8> {
+        self.ttl_security.map(|hops| u8::MAX - (hops.get() - 1))
+    }
+
     /// Whether the session is iBGP.
     #[must_use]
     pub fn is_internal(&self) -> bool {
@@ -235,6 +249,7 @@ impl PartialEq for Peer {
             next_hop,
             next_hop_v6,
             ttl,
+            ttl_security,
             add_path_send,
             graceful,
             group,
@@ -262,6 +277,7 @@ impl PartialEq for Peer {
             && *next_hop == other.next_hop
             && *next_hop_v6 == other.next_hop_v6
             && *ttl == other.ttl
+            && *ttl_security == other.ttl_security
             && *add_path_send == other.add_path_send
             && *graceful == other.graceful
             && *group == other.group

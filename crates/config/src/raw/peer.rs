@@ -62,6 +62,8 @@ pub struct RawPeer {
     pub next_hop_v6: Option<Text>,
     /// `multihop`.
     pub multihop: Option<Text>,
+    /// `ttl-security`.
+    pub ttl_security: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-restart.enabled`.
@@ -104,6 +106,7 @@ impl RawPeer {
             next_hop: None,
             next_hop_v6: None,
             multihop: None,
+            ttl_security: None,
             add_path_send: None,
             graceful_enabled: None,
             graceful_restart_time: None,
@@ -134,6 +137,7 @@ impl RawPeer {
             next_hop: reader.text(section, "next-hop"),
             next_hop_v6: reader.text(section, "next-hop-v6"),
             multihop: reader.text(section, "multihop"),
+            ttl_security: reader.text(section, "ttl-security"),
             add_path_send: add_path(reader, section),
             ..graceful
         }

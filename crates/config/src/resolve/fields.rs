@@ -73,6 +73,7 @@ impl Fields {
             next_hop,
             next_hop_v6,
             multihop,
+            ttl_security,
             add_path_send,
             graceful_enabled,
             graceful_restart_time,
@@ -106,6 +107,7 @@ impl Fields {
             }),
             next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
+            ttl_security: Slot::read(faults, ttl_security.as_ref(), ttl_security_value),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
             restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {
@@ -167,6 +169,20 @@ fn multihop_value(text: &str) -> Parsed<u8> {
                     "write the number of hops, true (255) or false (1)",
                 )
             }),
+    }
+}
+
+fn ttl_security_value(text: &str) -> Parsed<Option<NonZeroU8>> {
+    match text {
+        "true" => Ok(Some(NonZeroU8::MIN)),
+        "false" | "0" => Ok(None),
+        _ => match text.parse::<NonZeroU8>() {
+            Ok(hops) if hops < NonZeroU8::MAX => Ok(Some(hops)),
+            Ok(_) | Err(_) => Err(Problem::new(
+                format!("\"{text}\" is not a number of hops from 1 to 254"),
+                "write true for a peer on the same link, the number of hops, or false",
+            )),
+        },
     }
 }
 

@@ -61,6 +61,7 @@ impl Context<'_> {
         let internal = self.is_internal(&fields);
         self.check_addresses(faults, raw, &fields, &identity);
         check_timers(faults, &raw.at, &fields);
+        check_distance(faults, &raw.at, &fields);
         check_reflection(faults, &raw.at, &fields, internal);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
@@ -104,6 +105,7 @@ impl Context<'_> {
             ttl: fields
                 .multihop
                 .value_or(if internal { IBGP_TTL } else { EBGP_TTL }),
+            ttl_security: fields.ttl_security.value_or(None),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),
@@ -276,6 +278,20 @@ fn check_timers(faults: &mut Faults, at: &Location, fields: &Fields) {
             first.as_secs()
         );
         faults.add(fields.idle_hold_max.at(at), message, "write a larger one");
+    }
+}
+
+/// RFC 5082 takes a distance for granted: both ends send with the greatest TTL, which `multihop` would set to another.
+fn check_distance(faults: &mut Faults, at: &Location, fields: &Fields) {
+    let checked = fields.ttl_security.get().copied().flatten();
+    let hops = fields.multihop.get().filter(|hops| **hops > 1);
+    if let (Some(_), Some(hops)) = (checked, hops) {
+        let most = (*hops).min(u8::MAX - 1);
+        let remedy = format!(
+            "write ttl-security: {most} for a peer that is up to {most} hops away, and multihop: false or none"
+        );
+        let message = "ttl-security and multihop exclude each other";
+        faults.add(fields.ttl_security.at(at), message, remedy);
     }
 }
 

@@ -43,11 +43,26 @@ fn unknown_keys() {
 }
 
 #[test]
+fn a_distance_is_checked_in_one_way_only() {
+    peer(
+        "as: 65001\n  ttl-security: 255",
+        "x.yaml:5:17: \"255\" is not a number of hops from 1 to 254; write true for a peer on the same link, the number of hops, or false",
+    );
+    peer(
+        "as: 65001\n  ttl-security: true\n  multihop: 3",
+        "x.yaml:5:17: ttl-security and multihop exclude each other; write ttl-security: 3 for a peer that is up to 3 hops away, and multihop: false or none",
+    );
+    peer(
+        "as: 65001\n  ttl-security: true\n  multihop: true",
+        "x.yaml:5:17: ttl-security and multihop exclude each other; write ttl-security: 254 for a peer that is up to 254 hops away, and multihop: false or none",
+    );
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_by_name() {
     for key in [
         "password",
         "password-file",
-        "ttl-security",
         "bfd",
         "long-lived-graceful-restart",
         "role",

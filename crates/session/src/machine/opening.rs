@@ -11,7 +11,7 @@ use crate::connection::{Connection, ConnectionPhase, Dial};
 use crate::event::Output;
 use crate::negotiate::{Negotiated, negotiate, our_open};
 use crate::phase::{Established, Idle, Opening, Phase, unexpected};
-use crate::reason::DownReason;
+use crate::reason::{DownReason, Unfit};
 use crate::session::Session;
 use crate::side::Side;
 use crate::state::State;
@@ -74,6 +74,17 @@ impl Session {
     fn note_connect_failure(&mut self, now: Instant, kind: io::ErrorKind) {
         self.counters.connect_failures += 1;
         let error = self.note_error(now, State::Connect, DownReason::ConnectFailed(kind));
+        self.outputs.push_back(Output::Failed(error));
+    }
+
+    /// A connection of the peer's that was closed before it could be offered changes nothing.
+    pub(super) fn unfit(&mut self, now: Instant, unfit: Unfit) {
+        if let Phase::Idle(Idle::Disabled) = self.phase {
+            return;
+        }
+        self.counters.refused += 1;
+        // It came no further than that, whatever another connection came to.
+        let error = self.note_error(now, State::Active, DownReason::Unfit(unfit));
         self.outputs.push_back(Output::Failed(error));
     }
 
@@ -314,6 +325,7 @@ impl Session {
             | DownReason::Fault(_)
             | DownReason::ConnectFailed(_)
             | DownReason::Returned
+            | DownReason::Unfit(_)
             | DownReason::LinkDown
             | DownReason::AddressGone
             | DownReason::Disabled

@@ -3,8 +3,8 @@
 use wire::{ErrorCode, GracefulRestart, GracefulRestartFamily};
 
 use super::*;
-use crate::CloseCause;
 use crate::settings::Graceful;
+use crate::{CloseCause, Unfit};
 
 const V4: Families = Families::only(Family::Ipv4Unicast);
 
@@ -107,6 +107,13 @@ fn routes_are_kept_after_ends_that_may_be_a_restart() {
             ),
             (DownReason::NotificationSent(hard.clone()), Families::EMPTY),
             (DownReason::Shed(cease.clone()), Families::EMPTY),
+            (
+                DownReason::Unfit(Unfit::TooFar {
+                    ttl: 64,
+                    least: 255,
+                }),
+                Families::EMPTY,
+            ),
             (DownReason::SendHoldTimerExpired, Families::EMPTY),
             (DownReason::LinkDown, Families::EMPTY),
             (DownReason::AddressGone, Families::EMPTY),
@@ -137,6 +144,21 @@ fn a_peer_that_returns_before_we_noticed_is_taken_at_its_word() {
     let outputs = rig.accepted();
     assert!(rig.up && rig.downs.is_empty());
     assert!(matches!(outputs.as_slice(), [.., Output::Refuse { .. }]));
+}
+
+#[test]
+fn who_is_not_the_peer_takes_no_place() {
+    let mut rig = up(graceful(), Some(offer(true)));
+    let unfit = Unfit::TooFar {
+        ttl: 64,
+        least: 255,
+    };
+    let outputs = rig.give(Input::Unfit(unfit.clone()));
+    assert!(rig.up && rig.downs.is_empty());
+    assert!(
+        matches!(outputs.as_slice(), [Output::Failed(error)] if error.reason == DownReason::Unfit(unfit))
+    );
+    assert_eq!(rig.session.counters().refused, 1);
 }
 
 #[test]
