@@ -220,6 +220,9 @@ pub(crate) struct PeerAddArgs {
     #[arg(long, value_name = "HOPS", num_args = 0..=1, require_equals = true,
           default_missing_value = "1")]
     pub(crate) ttl_security: Option<u32>,
+    /// The network device that the session runs over
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bind_device: Option<String>,
 }
 
 /// An address family.
@@ -285,6 +288,7 @@ impl PeerAddArgs {
             restart_time: self.restart_time,
             stale_time: self.stale_time,
             ttl_security: self.ttl_security,
+            bind_device: self.bind_device,
         }
     }
 }

@@ -191,6 +191,15 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
             problem(v1::Severity::Warning, subject(peer), cause, next)
         }));
     }
+    problems.extend(speaker.config().dynamic.iter().filter_map(|range| {
+        let lack = speaker.range_lack(&range.prefix)?;
+        Some(problem(
+            v1::Severity::Error,
+            format!("the dynamic peers {}", range.prefix),
+            format!("are not let in: {lack}"),
+            "put it right; it is tried again by itself, every few seconds",
+        ))
+    }));
     if peers.is_empty() && speaker.config().dynamic.is_empty() {
         problems.push(problem(
             v1::Severity::Warning,
@@ -288,6 +297,11 @@ fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
     let state = peer.session().state();
     if state == State::Established || !peer.wanted() {
         return None;
+    }
+    if let Some(lack) = peer.lack() {
+        let cause = format!("is held down: {lack}");
+        let next = "put it right; it is tried again by itself, every few seconds";
+        return Some(problem(v1::Severity::Error, subject(peer), cause, next));
     }
     let (cause, next) = match peer.session().last_error() {
         Some(error) => {

@@ -11,3 +11,5 @@ pub(crate) const MAX_NAME: usize = 63;
 
 /// Longest description, in octets.
 pub(crate) const MAX_DESCRIPTION: usize = 255;
+/// Octets of the name of a network device: IFNAMSIZ without its closing zero.
+pub(crate) const MAX_DEVICE: usize = 15;

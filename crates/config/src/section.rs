@@ -15,7 +15,6 @@ const NOT_YET: &[&str] = &[
     "allow-own-as",
     "as-override",
     "bfd",
-    "bind-device",
     "extended-messages",
     "interface",
     "ip-rules",

@@ -142,6 +142,7 @@ impl Host {
         while let Some(effect) = self.speaker.poll_effect() {
             match effect {
                 Effect::Writable(conn) => more |= self.write(conn),
+                Effect::Bind => {}
                 Effect::Close { conn, last } => panic!("{conn:?} was closed with {last:?}"),
                 Effect::Dial(dial) => panic!("nobody is at {dial:?}"),
             }

@@ -35,6 +35,10 @@ pub(crate) async fn dial(core: Rc<Core>, dial: Dial, handle: Rc<Handle>) {
             run(core, dial.conn, stream, handle).await;
         }
         Err(error) => {
+            if dial.guard.device.is_some() {
+                // It may be for want of that.
+                core.bindings.look();
+            }
             core.forget(dial.conn);
             core.with(|speaker, now| speaker.on_connect_failed(now, dial.conn, error.kind()));
         }

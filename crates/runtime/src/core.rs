@@ -11,6 +11,7 @@ use fib::KernelPort;
 use speaker::{ConnId, Effect, Event, Severity, Speaker};
 use tokio::sync::Notify;
 
+use crate::bindings::Bindings;
 use crate::outlet::Outlet;
 
 /// Octets read from a socket at once; one buffer for all connections.
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     pub(crate) roomy: Notify,
     /// There was no room when somebody last looked.
     is_full: Cell<bool>,
+    pub(crate) bindings: Bindings,
     pub(crate) open: Cell<usize>,
     /// Connections that only say their last words.
     pub(crate) leaving: Cell<usize>,
@@ -69,6 +71,7 @@ impl Core {
             stepped: Notify::new(),
             roomy: Notify::new(),
             is_full: Cell::new(false),
+            bindings: Bindings::default(),
             open: Cell::new(0),
             leaving: Cell::new(0),
             broken: Notify::new(),

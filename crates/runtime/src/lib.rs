@@ -5,6 +5,7 @@
 //! never holds the speaker across an `.await`. What other threads want of it comes as closures
 //! ([`speaker::Ask`]) and kernel events over bounded channels.
 
+mod bindings;
 mod connection;
 mod core;
 mod files;
@@ -151,6 +152,7 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     greet(&speaker);
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
+    core.spawn(bindings::keep(Rc::clone(&core)));
     core.spawn(pump::answer(Rc::clone(&core), asks));
     if let Some(KernelParts {
         port,

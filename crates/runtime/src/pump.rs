@@ -33,6 +33,7 @@ fn step(core: &Rc<Core>, taken: &mut Vec<Bytes>) -> bool {
                 let handle = core.register(dial.conn);
                 core.spawn(connection::dial(Rc::clone(core), dial, handle));
             }
+            Effect::Bind => core.bindings.look(),
             Effect::Writable(conn) => {
                 let Some(handle) = core.handle(conn) else {
                     continue;

@@ -34,6 +34,9 @@ pub(crate) async fn connect(dial: &Dial) -> io::Result<TcpStream> {
     if let Some(least) = dial.guard.least_ttl {
         options::set_least_ttl(&socket, dial.remote.is_ipv4(), least)?;
     }
+    if let Some(device) = &dial.guard.device {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
     if let Some(local) = dial.local {
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
@@ -60,15 +63,35 @@ impl From<io::Error> for Refusal {
 /// Holds a connection that was accepted to its guard: what comes from now on by the system, and how it came here by what
 /// the system kept of the handshake.
 pub(crate) fn guard(stream: &TcpStream, remote: SocketAddr, guard: &Guard) -> Result<(), Refusal> {
-    let Guard { least_ttl } = guard;
+    let Guard { least_ttl, device } = guard;
+    if least_ttl.is_none() && device.is_none() {
+        return Ok(());
+    }
+    let arrival = options::arrival(stream, remote.is_ipv4())?;
     if let Some(least) = *least_ttl {
         options::set_least_ttl(stream, remote.is_ipv4(), least)?;
-        match options::arrival(stream, remote.is_ipv4())?.ttl {
+        match arrival.ttl {
             Some(ttl) if ttl < least => return Err(Refusal::Unfit(Unfit::TooFar { ttl, least })),
             Some(_) | None => {}
         }
     }
+    if let Some(device) = device {
+        let came_by = arrival.interface.and_then(name_of);
+        if came_by.as_ref() != Some(device) {
+            return Err(Refusal::Unfit(Unfit::OtherDevice { name: came_by }));
+        }
+        let socket = SockRef::from(stream);
+        // In a VRF it is bound already, and to bind it again would need a capability.
+        if socket.device()?.as_deref() != Some(device.as_bytes()) {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
+    }
     Ok(())
+}
+
+fn name_of(interface: u32) -> Option<Box<str>> {
+    let name = nix::net::if_::if_indextoname(interface).ok()?;
+    Some(name.to_str().ok()?.into())
 }
 
 /// Prepares a connection that was accepted.
@@ -130,6 +153,14 @@ mod tests {
         (near.unwrap(), far.unwrap().0)
     }
 
+    /// A guard that looks at distance alone.
+    fn within(least_ttl: Option<u8>) -> Guard {
+        Guard {
+            least_ttl,
+            ..Guard::default()
+        }
+    }
+
     /// Somebody who opens a connection with this TTL, for a guard that wants 255.
     fn dial(remote: SocketAddr, ttl: Option<u8>, least_ttl: Option<u8>) -> Dial {
         Dial {
@@ -137,7 +168,7 @@ mod tests {
             remote,
             local: None,
             ttl,
-            guard: Guard { least_ttl },
+            guard: within(least_ttl),
         }
     }
 
@@ -147,9 +178,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let wants = Guard {
-            least_ttl: Some(255),
-        };
+        let wants = within(Some(255));
         let addresses = [
             SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),
@@ -191,6 +220,18 @@ mod tests {
         });
     }
 
+    /// What comes next on a connection.
+    async fn heard(stream: &TcpStream) -> Vec<u8> {
+        let mut octets = [0; 64];
+        loop {
+            stream.readable().await.unwrap();
+            match stream.try_read(&mut octets) {
+                Ok(length) => return octets[..length].to_vec(),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
     #[test]
     fn what_was_sent_from_afar_does_not_arrive() {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -203,16 +244,57 @@ mod tests {
             let dial = dial(ours.local_addr().unwrap(), Some(255), None);
             let (near, far) = tokio::join!(connect(&dial), ours.accept());
             let (near, (far, from)) = (near.unwrap(), far.unwrap());
-            let least_ttl = Some(255);
-            assert!(guard(&far, from, &Guard { least_ttl }).is_ok());
+            assert!(guard(&far, from, &within(Some(255))).is_ok());
             SockRef::from(&near).set_ttl_v4(254).unwrap();
             near.try_write(b"from afar").unwrap();
             let short = std::time::Duration::from_millis(300);
-            assert!(tokio::time::timeout(short, far.readable()).await.is_err());
+            let heard = tokio::time::timeout(short, heard(&far)).await;
+            assert!(heard.is_err(), "{heard:?}");
             SockRef::from(&near).set_ttl_v4(255).unwrap();
             // Sent again by the system, with the TTL that the socket has by then.
             let long = std::time::Duration::from_secs(10);
-            assert!(tokio::time::timeout(long, far.readable()).await.is_ok());
+            let again = tokio::time::timeout(long, self::heard(&far)).await;
+            assert_eq!(again.unwrap(), b"from afar");
+        });
+    }
+
+    #[test]
+    fn a_connection_runs_over_its_device_or_not_at_all() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let over = |name: &str| Guard {
+            device: Some(name.into()),
+            ..Guard::default()
+        };
+        runtime.block_on(async {
+            for address in [
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),
+            ] {
+                let ours = tokio::net::TcpListener::from_std(listen(address).unwrap()).unwrap();
+                let mut dial = dial(ours.local_addr().unwrap(), None, None);
+                dial.guard = over("no-such-device");
+                let error = connect(&dial).await.unwrap_err();
+                let lacking = nix::errno::Errno::ENODEV as i32;
+                assert_eq!(error.raw_os_error(), Some(lacking));
+                dial.guard = over("lo");
+                let (near, far) = tokio::join!(connect(&dial), ours.accept());
+                let (near, (far, from)) = (near.unwrap(), far.unwrap());
+                let unfit = Unfit::OtherDevice {
+                    name: Some("lo".into()),
+                };
+                match guard(&far, from, &over("eth77")) {
+                    Err(Refusal::Unfit(refused)) => assert_eq!(refused, unfit),
+                    other => panic!("{other:?}"),
+                }
+                assert!(guard(&far, from, &over("lo")).is_ok());
+                for end in [&near, &far] {
+                    let bound = SockRef::from(end).device().unwrap();
+                    assert_eq!(bound.as_deref(), Some(&b"lo"[..]));
+                }
+            }
         });
     }
 

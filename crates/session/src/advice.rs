@@ -42,6 +42,8 @@ pub enum Advice {
     Unreachable,
     /// The peer is farther away than it may be, or does not send with the greatest TTL.
     TooFar,
+    /// The peer's connections come another way than ours go.
+    OtherDevice,
     /// The local address of the session is not on this host.
     LocalAddress,
     /// The peer does not know us.
@@ -69,6 +71,7 @@ impl Advice {
             Advice::HoldTime { .. } => Some("hold-time"),
             Advice::NotListening | Advice::Unreachable => Some("address"),
             Advice::TooFar => Some("ttl-security"),
+            Advice::OtherDevice => Some("bind-device"),
             Advice::LocalAddress => Some("local-address"),
             Advice::PrefixLimitThere => Some("export"),
             Advice::TooMuch => Some("limits.routes"),
@@ -109,6 +112,7 @@ impl fmt::Display for Advice {
             Advice::TooFar => f.write_str(
                 "it is farther away than that, or its own end does not send with TTL 255",
             ),
+            Advice::OtherDevice => f.write_str("its packets come another way than ours go"),
             Advice::LocalAddress => f.write_str("the local address is not on this host"),
             Advice::UnknownThere => f.write_str("it is probably not configured to peer with us"),
             Advice::ShutThere => f.write_str("its operator shut the session down"),
@@ -136,6 +140,7 @@ impl LastError {
                 Some(Advice::UnknownThere)
             }
             DownReason::Unfit(Unfit::TooFar { .. }) => Some(Advice::TooFar),
+            DownReason::Unfit(Unfit::OtherDevice { .. }) => Some(Advice::OtherDevice),
             DownReason::HoldTimerExpired => Some(Advice::Silent),
             DownReason::SendHoldTimerExpired => Some(Advice::ReadsNothing),
             DownReason::Shed(_) => Some(Advice::TooMuch),

@@ -42,6 +42,11 @@ pub enum Unfit {
         /// What must be left.
         least: u8,
     },
+    /// It came by another device than the session runs over.
+    OtherDevice {
+        /// That device; `None`: it cannot be told.
+        name: Option<Box<str>>,
+    },
 }
 
 /// "its packets come with TTL 63, ttl-security wants 255".
@@ -54,6 +59,10 @@ impl fmt::Display for Unfit {
                     u8::MAX => f.write_str("255"),
                     least => write!(f, "{least} or more"),
                 }
+            }
+            Unfit::OtherDevice { name } => {
+                let name = name.as_deref().unwrap_or("a device that is not known");
+                write!(f, "it came by {name}, not by the session's bind-device")
             }
         }
     }

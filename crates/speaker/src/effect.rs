@@ -29,6 +29,8 @@ pub struct Dial {
 pub struct Guard {
     /// Packets with a smaller IP TTL or hop limit are dropped (RFC 5082).
     pub least_ttl: Option<u8>,
+    /// Packets come and go by this network device alone.
+    pub device: Option<Box<str>>,
 }
 
 impl Guard {
@@ -36,6 +38,7 @@ impl Guard {
     pub(crate) fn of(peer: &config::Peer) -> Guard {
         Guard {
             least_ttl: peer.least_ttl(),
+            device: peer.bind_device.clone(),
         }
     }
 }
@@ -45,6 +48,8 @@ impl Guard {
 pub enum Effect {
     /// Open a TCP connection; answer by `on_connected` or `on_connect_failed`.
     Dial(Dial),
+    /// What peers need of the host changed: look at `Speaker::bindings` and answer by `Speaker::on_bound`.
+    Bind,
     /// The connection has bytes to send: call `Speaker::fill` until there is no more.
     Writable(ConnId),
     /// Send `last` (a NOTIFICATION, mostly) after what was already taken, then close. The

@@ -190,6 +190,13 @@ pub enum Event {
         /// The family.
         family: Family,
     },
+    /// A peer, or a dynamic range, is held down because something that it needs is not there; or it is there now.
+    Readiness {
+        /// The peer's name, or the range.
+        peer: String,
+        /// What is not there, and why.
+        lack: Option<String>,
+    },
     /// Routes a former run left in the kernel are no longer waited for.
     Swept {
         /// The family.
@@ -230,6 +237,7 @@ impl Event {
             Event::SessionUp { .. }
             | Event::PeerAdded { .. }
             | Event::PeerRemoved { .. }
+            | Event::Readiness { lack: None, .. }
             | Event::EndOfRib { .. }
             | Event::Kept { .. }
             | Event::Swept { .. }
@@ -242,6 +250,7 @@ impl Event {
             | Event::PathRefused { .. }
             | Event::UnknownPeer { .. }
             | Event::DynamicLimit { .. }
+            | Event::Readiness { lack: Some(_), .. }
             | Event::NoNextHop { .. }
             | Event::KernelLacks { .. }
             | Event::Lost { .. }
@@ -325,6 +334,7 @@ impl fmt::Display for Event {
                 f,
                 "kernel routes of {family} left by a former run are swept: {because}"
             ),
+            Event::Readiness { peer, lack } => readiness(f, peer, lack.as_deref()),
             Event::Kernel { text } => write!(f, "kernel: {text}"),
             Event::KernelLacks { failed, example } => write!(
                 f,
@@ -348,6 +358,13 @@ impl fmt::Display for Event {
 fn names(families: Families, between: &str) -> String {
     let names: Vec<&str> = families.iter().map(Family::name).collect();
     names.join(between)
+}
+
+fn readiness(f: &mut fmt::Formatter<'_>, peer: &str, lack: Option<&str>) -> fmt::Result {
+    match lack {
+        Some(lack) => write!(f, "peer {peer} is held down: {lack}; it is tried again"),
+        None => write!(f, "peer {peer} is no longer held down"),
+    }
 }
 
 /// Facts kept until drained.

@@ -7,6 +7,7 @@
 //! After any input, call [`Speaker::run`] until it says there is no more to do, then carry out
 //! the effects and sleep until [`Speaker::next_deadline`].
 
+mod binding;
 mod conn;
 mod effect;
 mod event;
@@ -39,6 +40,7 @@ use wire::{DecodeScratch, Prefix};
 
 pub use session::{CloseCause, Sending, Unfit};
 
+pub use crate::binding::{Binding, Bound};
 pub use crate::effect::{Admission, ConnId, Dial, Effect, Guard};
 pub use crate::event::{Event, KeptEnd, KeptFact, Severity};
 pub use crate::graceful::Kept;
@@ -49,6 +51,7 @@ pub use crate::reload::Reloaded;
 pub use crate::routes::{ApiRoute, RouteError};
 pub use crate::watch::{Notifier, WatchChange, WatchFilter, WatchId, WatchProgress};
 
+use crate::binding::RangeReadiness;
 use crate::conn::Conns;
 use crate::event::{Events, Limiter};
 use crate::graceful::Comeback;
@@ -103,6 +106,8 @@ struct AdmissionState {
     refused: Option<Option<Bytes>>,
     /// Peers of each dynamic range.
     dynamic: HashMap<Prefix, u32>,
+    /// How it stands with what dynamic ranges need.
+    readiness: RangeReadiness,
     unknown_lines: Limiter,
     limit_lines: Limiter,
     /// Of connections of all dynamic peers, whose records do not outlive them.

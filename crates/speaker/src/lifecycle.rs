@@ -13,6 +13,7 @@ use session::{Input, Negotiated, RemoteAs, Session, Settings};
 use wire::{CeaseSubcode, Families, Notification};
 
 use crate::Speaker;
+use crate::binding::{Readiness, needs};
 use crate::event::{Event, KeptEnd, Limiter};
 use crate::peer::{Peer, PeerCounters, PeerSource};
 
@@ -139,6 +140,8 @@ impl Speaker {
                 peer: config.name.clone(),
             });
         }
+        let readiness = Readiness::new(&config, &source);
+        let is_bound = !readiness.is_ready();
         self.peers.insert(Peer {
             id,
             import: Import::new(config.import.clone(), Arc::clone(&self.guards)),
@@ -156,11 +159,15 @@ impl Speaker {
             attempt_lines: Limiter::default(),
             fault_lines: Limiter::default(),
             refusal_lines: Limiter::default(),
+            readiness,
             revision: 0,
             disabled,
             forced_on: false,
         });
         self.touch(id);
+        if is_bound {
+            self.bind();
+        }
         id
     }
 
@@ -189,7 +196,8 @@ impl Speaker {
 
     /// Lets a session begin if the speaker runs and the peer is not held down.
     pub(crate) fn enable_if_wanted(&mut self, now: Instant, id: PeerId) {
-        if self.clock.running && self.peers.get(id).is_some_and(Peer::wanted) {
+        let may_run = |peer: &Peer| peer.wanted() && peer.readiness.is_ready();
+        if self.clock.running && self.peers.get(id).is_some_and(may_run) {
             self.tell(now, id, Input::Enable);
         }
     }
@@ -227,6 +235,9 @@ impl Speaker {
             *count = count.saturating_sub(1);
         }
         self.watches.peer_removed(&peer);
+        if needs(&peer.config) && !matches!(peer.source, PeerSource::Dynamic { .. }) {
+            self.bind();
+        }
         if !matches!(peer.source, PeerSource::Dynamic { .. }) {
             self.events.push(Event::PeerRemoved {
                 peer: peer.config.name,

@@ -11,6 +11,7 @@ use rib::PeerId;
 use session::{Negotiated, Session, Side};
 use wire::{DecodeContext, Families, Prefix};
 
+use crate::binding::{Readiness, needs};
 use crate::effect::ConnId;
 use crate::event::Limiter;
 use crate::graceful::Kept;
@@ -88,6 +89,8 @@ pub struct Peer {
     pub(crate) fault_lines: Limiter,
     pub(crate) refusal_lines: Limiter,
     pub(crate) revision: u64,
+    /// How it stands with what it needs of the host.
+    pub(crate) readiness: Readiness,
     /// The reason an operator gave when disabling it through the API.
     pub(crate) disabled: Option<String>,
     /// An operator enabled it through the API although the file says otherwise.
@@ -135,6 +138,11 @@ impl Peer {
         self.disabled.as_deref()
     }
 
+    /// What is not there that it needs, such as a device; it is held down until it is.
+    pub fn lack(&self) -> Option<&str> {
+        self.readiness.lack()
+    }
+
     /// Moves with every change worth showing; the order of changes over all peers.
     pub fn revision(&self) -> u64 {
         self.revision
@@ -163,6 +171,9 @@ impl Peer {
     pub(crate) fn set_config(&mut self, config: config::Peer) {
         let old = std::mem::replace(&mut self.config, config);
         let new = &self.config;
+        if !needs(new) {
+            self.readiness = Readiness::Ready;
+        }
         if new.export != old.export {
             self.export = Arc::new(Export::new(new.export.clone()));
         }

@@ -53,6 +53,8 @@ impl Speaker {
         }
         self.readvertise(now);
         self.yield_names();
+        self.forget_ranges();
+        self.bind();
         self.events.push(Event::Reloaded {
             changes: outcome.done.clone(),
         });

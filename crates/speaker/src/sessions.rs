@@ -111,11 +111,11 @@ impl Speaker {
         remote: SocketAddr,
     ) -> Admission {
         let address = remote.ip().to_canonical();
-        let Some(id) = self
-            .peers
-            .by_address(address)
-            .or_else(|| self.admit_dynamic(now, address))
-        else {
+        let known = self.peers.by_address(address);
+        if known.is_none() && self.range_is_held(address) {
+            return Admission::Refused(None);
+        }
+        let Some(id) = known.or_else(|| self.admit_dynamic(now, address)) else {
             self.note_stranger(now, address);
             let refusal = Notification::cease(CeaseSubcode::ConnectionRejected, "");
             return Admission::Refused(Some(refusal.encode()));

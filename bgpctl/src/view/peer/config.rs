@@ -63,6 +63,8 @@ pub(crate) struct ConfigView {
     pub(crate) stale_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_security: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bind_device: Option<String>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -151,6 +153,7 @@ impl ConfigView {
             restart_time: time(config.restart_time),
             stale_time: time(config.stale_time),
             ttl_security: config.ttl_security,
+            bind_device: config.bind_device,
         }
     }
 }

@@ -187,6 +187,7 @@ impl PeerView {
         page.maybe("next hop v6", config.next_hop_v6.as_ref());
         page.maybe("multihop", number(config.multihop));
         page.maybe("ttl security", config.ttl_security.and_then(far));
+        page.maybe("device", config.bind_device.as_ref());
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());

@@ -56,6 +56,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         restart_time,
         stale_time,
         ttl_security,
+        bind_device,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -94,6 +95,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
             stale_time.as_ref().map(seconds),
         ),
         ttl_security: text("ttl-security", ttl_security.as_ref()),
+        bind_device: text("bind-device", bind_device.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -227,6 +229,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         restart_time: Some(whole(peer.graceful.restart_time)),
         stale_time: Some(whole(peer.graceful.stale_time)),
         ttl_security: peer.ttl_security.map(|hops| hops.get().into()),
+        bind_device: peer.bind_device.as_deref().map(str::to_owned),
     }
 }
 

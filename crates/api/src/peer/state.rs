@@ -76,6 +76,9 @@ fn idle_reason(peer: &Peer, wall: &Wall) -> String {
         (Some(IdleReason::Disabled), None) if !peer.config().enabled => {
             format!("disabled in {}", peer.config().location.short())
         }
+        (Some(IdleReason::Disabled), None) if peer.lack().is_some() => {
+            format!("held down: {}", peer.lack().unwrap_or_default())
+        }
         (Some(IdleReason::Disabled), None) => "the daemon is starting or stopping".into(),
     }
 }

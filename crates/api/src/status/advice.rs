@@ -40,6 +40,9 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::TooFar => {
             format!("set ttl security on {address} too, or correct ttl-security at {ours}")
         }
+        Advice::OtherDevice => {
+            format!("correct bind-device at {ours}, or the routes of {address} to us")
+        }
         Advice::LocalAddress => format!("correct local-address at {ours}"),
         Advice::UnknownThere => {
             format!("add us as a peer on {address}, by the address that we use")

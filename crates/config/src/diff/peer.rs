@@ -92,7 +92,7 @@ impl Effects {
 }
 
 /// Every key whose value is short: its name, its cost and its value as text.
-fn rows(peer: &Peer) -> [(&'static str, Cost, String); 22] {
+fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
     // Opened completely, so that the cost of a new key must be decided upon here.
     let Peer {
         name,
@@ -117,6 +117,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 22] {
         next_hop_v6,
         ttl,
         ttl_security,
+        bind_device,
         add_path_send: _,
         graceful,
         group,
@@ -158,6 +159,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 22] {
             graceful.stale_time.to_string(),
         ),
         ("ttl-security", Cost::Reset, or_false(ttl_security.as_ref())),
+        ("bind-device", Cost::Reset, or_none(bind_device.as_ref())),
         ("enabled", switching, enabled.to_string()),
         ("next-hop", Cost::Export, next_hop.to_string()),
         ("next-hop-v6", Cost::Export, or_none(next_hop_v6.as_ref())),

@@ -81,6 +81,11 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             "ttl-security false -> 1: the session is reset",
         ),
         (
+            ", bind-device: eth0",
+            reset,
+            "bind-device none -> eth0: the session is reset",
+        ),
+        (
             ", multihop: 2",
             reset,
             "multihop 64 -> 2: the session is reset",

@@ -178,6 +178,8 @@ pub struct Peer {
     pub ttl: u8,
     /// The peer is at most so many hops away, and what comes from farther is dropped (RFC 5082); `None`: not checked.
     pub ttl_security: Option<NonZeroU8>,
+    /// The session runs over this network device alone, a link or a VRF.
+    pub bind_device: Option<Box<str>>,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Graceful restart (RFC 4724).
@@ -250,6 +252,7 @@ impl PartialEq for Peer {
             next_hop_v6,
             ttl,
             ttl_security,
+            bind_device,
             add_path_send,
             graceful,
             group,
@@ -278,6 +281,7 @@ impl PartialEq for Peer {
             && *next_hop_v6 == other.next_hop_v6
             && *ttl == other.ttl
             && *ttl_security == other.ttl_security
+            && *bind_device == other.bind_device
             && *add_path_send == other.add_path_send
             && *graceful == other.graceful
             && *group == other.group

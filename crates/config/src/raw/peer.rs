@@ -64,6 +64,8 @@ pub struct RawPeer {
     pub multihop: Option<Text>,
     /// `ttl-security`.
     pub ttl_security: Option<Text>,
+    /// `bind-device`.
+    pub bind_device: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-restart.enabled`.
@@ -107,6 +109,7 @@ impl RawPeer {
             next_hop_v6: None,
             multihop: None,
             ttl_security: None,
+            bind_device: None,
             add_path_send: None,
             graceful_enabled: None,
             graceful_restart_time: None,
@@ -138,6 +141,7 @@ impl RawPeer {
             next_hop_v6: reader.text(section, "next-hop-v6"),
             multihop: reader.text(section, "multihop"),
             ttl_security: reader.text(section, "ttl-security"),
+            bind_device: reader.text(section, "bind-device"),
             add_path_send: add_path(reader, section),
             ..graceful
         }

@@ -74,6 +74,7 @@ impl Fields {
             next_hop_v6,
             multihop,
             ttl_security,
+            bind_device,
             add_path_send,
             graceful_enabled,
             graceful_restart_time,
@@ -108,6 +109,7 @@ impl Fields {
             next_hop_v6: Slot::read(faults, next_hop_v6.as_ref(), values::next_hop_v6),
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
             ttl_security: Slot::read(faults, ttl_security.as_ref(), ttl_security_value),
+            bind_device: Slot::read(faults, bind_device.as_ref(), values::device),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
             restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {

@@ -158,6 +158,25 @@ pub(super) fn next_hop_v6(text: &str) -> Parsed<Ipv6Addr> {
     }
 }
 
+/// The name of a network device, as Linux takes it.
+pub(super) fn device(text: &str) -> Parsed<Box<str>> {
+    let fits = (1..=crate::limits::MAX_DEVICE).contains(&text.len()) && text != "." && text != "..";
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':');
+    if fits && !text.contains(forbidden) {
+        return Ok(text.into());
+    }
+    Err(Problem::new(
+        format!(
+            "\"{}\" cannot be the name of a network device",
+            text.escape_debug()
+        ),
+        format!(
+            "write one of `ip link`, such as eth0: at most {} octets, no spaces, slashes or colons",
+            crate::limits::MAX_DEVICE
+        ),
+    ))
+}
+
 pub(super) fn prefix(text: &str) -> Parsed<Prefix> {
     parse_prefix(text).map_err(|error| match error {
         PrefixTextError::NotAPrefix(text) => Problem::new(

@@ -59,6 +59,16 @@ fn a_distance_is_checked_in_one_way_only() {
 }
 
 #[test]
+fn a_device_has_a_name_that_linux_takes() {
+    for name in ["a/b", "eth0:1", "sixteen-octets-x", ".."] {
+        let expected = format!(
+            "x.yaml:5:16: \"{name}\" cannot be the name of a network device; write one of `ip link`, such as eth0: at most 15 octets, no spaces, slashes or colons"
+        );
+        peer(&format!("as: 65001\n  bind-device: {name}"), &expected);
+    }
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_by_name() {
     for key in [
         "password",
@@ -74,7 +84,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "remove-private-as",
         "allow-own-as",
         "mrai",
-        "bind-device",
         "local-as",
     ] {
         peer(

@@ -210,6 +210,12 @@ impl Net {
                     self.nodes[id.0].dialing.insert(dial.conn);
                     self.ask_in(Knock::Node(id, dial));
                 }
+                Effect::Bind => {
+                    let speaker = &mut self.nodes[id.0].speaker;
+                    for binding in speaker.bindings() {
+                        speaker.on_bound(now, binding.of, Ok(()));
+                    }
+                }
                 Effect::Writable(conn) => {
                     if let Some((pipe, side)) = self.nodes[id.0].ends.get(&conn).copied() {
                         self.queue_write(id, pipe, side);
