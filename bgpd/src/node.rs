@@ -85,7 +85,9 @@ fn node_address(config: &Config) -> Option<Ipv4Addr> {
 
 /// Validates a file.
 pub(crate) fn check(path: &Path) -> Outcome {
-    runtime::load_config(path, Role::Node)?;
+    for warning in runtime::check_config(path, Role::Node)? {
+        eprintln!("warning: {warning}");
+    }
     eprintln!("{}: valid", path.display());
     Ok(())
 }

@@ -90,7 +90,9 @@ fn give_back() {
 }
 
 fn check(path: &Path) -> Result<(), Box<dyn Error>> {
-    runtime::load_config(path, Role::Reflector)?;
+    for warning in runtime::check_config(path, Role::Reflector)? {
+        eprintln!("warning: {warning}");
+    }
     eprintln!("{}: valid", path.display());
     Ok(())
 }

@@ -223,6 +223,9 @@ pub(crate) struct PeerAddArgs {
     /// The network device that the session runs over
     #[arg(long, value_name = "NAME")]
     pub(crate) bind_device: Option<String>,
+    /// The file on the daemon's host whose first line is the password (TCP MD5)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) password_file: Option<String>,
 }
 
 /// An address family.
@@ -289,6 +292,7 @@ impl PeerAddArgs {
             stale_time: self.stale_time,
             ttl_security: self.ttl_security,
             bind_device: self.bind_device,
+            password_file: self.password_file,
         }
     }
 }

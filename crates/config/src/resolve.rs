@@ -65,6 +65,9 @@ fn resolve_into(raw: &RawConfig, role: Role, faults: &mut Faults) -> Option<Conf
             ranges(faults, &raw.dynamic, &context),
         )
     };
+    for peer in &peers {
+        check_signed(faults, peer, &dynamic);
+    }
     let config = Config {
         role,
         name: Slot::read(faults, raw.name.as_ref(), values::name).value(),
@@ -123,9 +126,29 @@ pub fn resolve_peer(raw: &RawPeer, config: &Config) -> Result<Peer, Vec<ConfigFa
         );
         faults.add(at, message, "give another name");
     }
+    if let Some(peer) = &peer {
+        check_signed(&mut faults, peer, &config.dynamic);
+    }
     match peer {
         Some(peer) if faults.is_empty() => Ok(peer),
         _ => Err(faults.into_sorted()),
+    }
+}
+
+/// The system signs by address, and cannot be told of an address in a signed range that it is not signed.
+fn check_signed(faults: &mut Faults, peer: &Peer, ranges: &[DynamicRange]) {
+    let mut ranges = ranges.iter();
+    let signed = |range: &&DynamicRange| {
+        range.template.password_file.is_some() && range.prefix.contains(&peer.address)
+    };
+    if let (None, Some(range)) = (&peer.password_file, ranges.find(signed)) {
+        let message = format!(
+            "the peer has no password-file and lies in the dynamic range {} ({}), which has one: the system would drop its packets",
+            range.prefix,
+            range.location().short()
+        );
+        let remedy = "give it one too, or take its address out of the range";
+        faults.add(&peer.location, message, remedy);
     }
 }
 

@@ -25,8 +25,6 @@ const NOT_YET: &[&str] = &[
     "metrics",
     "mrai",
     "overlay",
-    "password",
-    "password-file",
     "policies",
     "policy",
     "remove-private-as",
@@ -270,6 +268,12 @@ impl Reader<'_> {
             if NOT_YET.contains(&key) || NOT_YET_IN.contains(&(section.kind, key)) {
                 let message = format!("\"{key}\" is not supported yet in this version");
                 self.faults.add(&entry.at, message, "remove it");
+                continue;
+            }
+            if key == "password" {
+                let message = "a password does not stand in a configuration";
+                let remedy = "passwords come from files: write \"password-file: PATH\"";
+                self.faults.add(&entry.at, message, remedy);
                 continue;
             }
             let remedy = suggest::remedy(key, section.asked.iter().copied(), || {

@@ -25,8 +25,9 @@ const LEAVING: usize = 4096;
 
 /// Opens a connection and runs it.
 pub(crate) async fn dial(core: Rc<Core>, dial: Dial, handle: Rc<Handle>) {
+    let password = core.bindings.password_of(dial.remote.ip());
     let opened = tokio::select! {
-        opened = sockets::connect(&dial) => opened,
+        opened = sockets::connect(&dial, password.as_ref()) => opened,
         () = closed(&handle) => return,
     };
     match opened.and_then(|stream| Ok((stream.local_addr()?, stream.peer_addr()?, stream))) {

@@ -141,6 +141,11 @@ impl Core {
         self.handles.borrow().get(&conn).cloned()
     }
 
+    /// All connections that are open or being opened.
+    pub(crate) fn handles(&self) -> Vec<Rc<Handle>> {
+        self.handles.borrow().values().cloned().collect()
+    }
+
     /// Tells the task of a connection to end it, after these messages.
     pub(crate) fn close(&self, conn: ConnId, last: Vec<Bytes>) {
         if let Some(handle) = self.handles.borrow_mut().remove(&conn) {

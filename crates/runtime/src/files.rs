@@ -1,10 +1,13 @@
 //! The configuration file, read with the environment of the process.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use config::{Config, ConfigFault, Role};
+use config::{Config, ConfigFault, DynamicRange, Role};
+
+use crate::secret;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +46,39 @@ pub fn load_config(path: &Path, role: Role) -> Result<Config, LoadError> {
     })?;
     let environment = |name: &str| std::env::var(name).ok();
     config::parse(&text, &path.to_string_lossy(), role, &environment).map_err(LoadError::Faulty)
+}
+
+/// Reads and validates a configuration file, and the files that it names. What is not good about these and yet no fault is
+/// answered in lines for an operator.
+///
+/// # Errors
+/// All faults, or the reason that the file cannot be read.
+pub fn check_config(path: &Path, role: Role) -> Result<Vec<String>, LoadError> {
+    let config = load_config(path, role)?;
+    let ranges = config.dynamic.iter().map(DynamicRange::template);
+    let mut users: BTreeMap<&Path, &config::Peer> = BTreeMap::new();
+    for peer in config.peers.iter().chain(ranges) {
+        if let Some(file) = &peer.password_file {
+            users.entry(file).or_insert(peer);
+        }
+    }
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for (file, peer) in users {
+        match secret::read(file) {
+            Ok(found) if found.is_public => warnings.push(secret::public(file)),
+            Ok(_) => {}
+            Err(fault) => faults.push(ConfigFault {
+                location: peer.location.clone(),
+                message: format!("password-file {} {fault}", file.display()),
+                remedy: String::new(),
+            }),
+        }
+    }
+    faults.sort();
+    match faults.is_empty() {
+        true => Ok(warnings),
+        false => Err(LoadError::Faulty(faults)),
+    }
 }
 
 /// Reads no more than is needed to see that a file is too large.

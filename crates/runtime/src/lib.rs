@@ -15,6 +15,7 @@ mod logging;
 mod memory;
 mod outlet;
 mod pump;
+mod secret;
 mod sockets;
 mod stop;
 
@@ -29,7 +30,7 @@ use speaker::{Ask, Identity, Speaker};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-pub use crate::files::{LoadError, load_config};
+pub use crate::files::{LoadError, check_config, load_config};
 pub use crate::limits::raise_file_limit;
 pub use crate::listener::Listeners;
 pub use crate::logging::init as init_logging;

@@ -57,7 +57,8 @@ impl Listeners {
 
     pub(crate) fn spawn(self, core: &Rc<Core>) -> io::Result<()> {
         for socket in self.sockets {
-            let listener = TcpListener::from_std(socket)?;
+            let listener = Rc::new(TcpListener::from_std(socket)?);
+            core.bindings.listens(&listener);
             core.spawn(accept_all(Rc::clone(core), listener));
         }
         Ok(())
@@ -84,7 +85,7 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-async fn accept_all(core: Rc<Core>, listener: TcpListener) {
+async fn accept_all(core: Rc<Core>, listener: Rc<TcpListener>) {
     let refusals = Rc::new(std::cell::Cell::new(0));
     let mut told: Option<Instant> = None;
     loop {
@@ -122,7 +123,8 @@ fn admit(
         return;
     };
     let guard = core.speaker.borrow().guard(remote.ip());
-    if let Err(refusal) = sockets::guard(&stream, remote, &guard) {
+    let password = core.bindings.password_of(remote.ip());
+    if let Err(refusal) = sockets::guard(&stream, remote, &guard, password.as_ref()) {
         // Without a word: whoever it is, it is not the peer as far as we can see.
         let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         match refusal {

@@ -4,10 +4,15 @@ mod options;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use speaker::{Dial, Guard, Unfit};
 use tokio::net::{TcpSocket, TcpStream};
+
+use crate::secret::Secret;
+pub(crate) use options::Signer;
 
 /// Connections the kernel holds for us until we accept them; when every node of a cluster
 /// restarts at once they all come together.
@@ -19,7 +24,7 @@ const BACKLOG: i32 = 4096;
 const UNSENT: u32 = 64 * 1024;
 
 /// Opens a connection as the speaker wants it.
-pub(crate) async fn connect(dial: &Dial) -> io::Result<TcpStream> {
+pub(crate) async fn connect(dial: &Dial, password: Option<&Secret>) -> io::Result<TcpStream> {
     let socket = Socket::new(
         Domain::for_address(dial.remote),
         Type::STREAM,
@@ -36,6 +41,9 @@ pub(crate) async fn connect(dial: &Dial) -> io::Result<TcpStream> {
     }
     if let Some(device) = &dial.guard.device {
         socket.bind_device(Some(device.as_bytes()))?;
+    }
+    if dial.guard.is_signed {
+        sign(&socket, dial.remote, password)?;
     }
     if let Some(local) = dial.local {
         socket.bind(&SocketAddr::new(local, 0).into())?;
@@ -62,8 +70,21 @@ impl From<io::Error> for Refusal {
 
 /// Holds a connection that was accepted to its guard: what comes from now on by the system, and how it came here by what
 /// the system kept of the handshake.
-pub(crate) fn guard(stream: &TcpStream, remote: SocketAddr, guard: &Guard) -> Result<(), Refusal> {
-    let Guard { least_ttl, device } = guard;
+pub(crate) fn guard(
+    stream: &TcpStream,
+    remote: SocketAddr,
+    guard: &Guard,
+    password: Option<&Secret>,
+) -> Result<(), Refusal> {
+    let Guard {
+        least_ttl,
+        device,
+        is_signed,
+    } = guard;
+    if *is_signed {
+        // It has the key that the listening socket had, if there was one when it came.
+        sign(stream, remote, password)?;
+    }
     if least_ttl.is_none() && device.is_none() {
         return Ok(());
     }
@@ -87,6 +108,43 @@ pub(crate) fn guard(stream: &TcpStream, remote: SocketAddr, guard: &Guard) -> Re
         }
     }
     Ok(())
+}
+
+/// Signs a connection, or fails: it is never left unsigned.
+fn sign(socket: &impl AsFd, remote: SocketAddr, password: Option<&Secret>) -> io::Result<()> {
+    let lacking = || io::Error::other("the password is not known");
+    let password = password.ok_or_else(lacking)?;
+    set_password(socket, Signer::One(remote.ip()), Some(password))
+}
+
+/// Has the system sign what goes to these addresses, and drop what comes from them and is not signed (TCP MD5, RFC 2385).
+/// Without a password it no longer does.
+pub(crate) fn set_password(
+    socket: &impl AsFd,
+    signer: Signer,
+    password: Option<&Secret>,
+) -> io::Result<()> {
+    let key = password.map(Secret::octets).unwrap_or_default();
+    match options::set_md5_key(socket, signer, key) {
+        // There was none to take away.
+        Err(error) if key.is_empty() && error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(explained(error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// What is to be done about a key that cannot be set, where that can be told.
+fn explained(error: io::Error) -> io::Error {
+    let because = match error.raw_os_error() {
+        Some(number) if number == Errno::ENOPROTOOPT as i32 => {
+            "this kernel has no TCP MD5 signatures; it needs CONFIG_TCP_MD5SIG"
+        }
+        Some(number) if number == Errno::ENOMEM as i32 => {
+            "the system allows no more keys for a socket; raise net.core.optmem_max"
+        }
+        Some(_) | None => return error,
+    };
+    io::Error::new(error.kind(), because)
 }
 
 fn name_of(interface: u32) -> Option<Box<str>> {
@@ -149,7 +207,7 @@ mod tests {
             ttl: Some(1),
             guard: Guard::default(),
         };
-        let (near, far) = tokio::join!(connect(&dial), listener.accept());
+        let (near, far) = tokio::join!(connect(&dial, None), listener.accept());
         (near.unwrap(), far.unwrap().0)
     }
 
@@ -189,9 +247,9 @@ mod tests {
                 let to = ours.local_addr().unwrap();
                 for (ttl, is_near) in [(255, true), (254, false)] {
                     let dial = dial(to, Some(ttl), Some(255));
-                    let (near, far) = tokio::join!(connect(&dial), ours.accept());
+                    let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
                     let (_near, (far, from)) = (near.unwrap(), far.unwrap());
-                    match guard(&far, from, &wants) {
+                    match guard(&far, from, &wants, None) {
                         Ok(()) => assert!(is_near, "{ttl}"),
                         Err(Refusal::Unfit(unfit)) => {
                             assert_eq!(unfit, Unfit::TooFar { ttl, least: 255 });
@@ -216,7 +274,11 @@ mod tests {
             let other = tokio::net::TcpListener::bind(any).await.unwrap();
             let dial = dial(other.local_addr().unwrap(), None, Some(255));
             let short = std::time::Duration::from_millis(300);
-            assert!(tokio::time::timeout(short, connect(&dial)).await.is_err());
+            assert!(
+                tokio::time::timeout(short, connect(&dial, None))
+                    .await
+                    .is_err()
+            );
         });
     }
 
@@ -242,9 +304,9 @@ mod tests {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
             let dial = dial(ours.local_addr().unwrap(), Some(255), None);
-            let (near, far) = tokio::join!(connect(&dial), ours.accept());
+            let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
             let (near, (far, from)) = (near.unwrap(), far.unwrap());
-            assert!(guard(&far, from, &within(Some(255))).is_ok());
+            assert!(guard(&far, from, &within(Some(255)), None).is_ok());
             SockRef::from(&near).set_ttl_v4(254).unwrap();
             near.try_write(b"from afar").unwrap();
             let short = std::time::Duration::from_millis(300);
@@ -256,6 +318,96 @@ mod tests {
             let again = tokio::time::timeout(long, self::heard(&far)).await;
             assert_eq!(again.unwrap(), b"from afar");
         });
+    }
+
+    /// What a guard asks of a signed connection.
+    fn signed() -> Guard {
+        Guard {
+            is_signed: true,
+            ..Guard::default()
+        }
+    }
+
+    #[test]
+    fn only_who_has_the_password_is_connected() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (right, wrong) = (Secret::new("hidden"), Secret::new("guessed"));
+        let (v4, v6) = (Ipv4Addr::LOCALHOST, std::net::Ipv6Addr::LOCALHOST);
+        let signers = [
+            Signer::One(v4.into()),
+            Signer::All(Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+            Signer::One(v6.into()),
+            Signer::All(v6.into(), 64),
+        ];
+        let short = std::time::Duration::from_millis(300);
+        runtime.block_on(async {
+            for signer in signers {
+                let any: std::net::IpAddr = match signer.is_ipv4() {
+                    true => v4.into(),
+                    false => v6.into(),
+                };
+                let ours = listen(SocketAddr::new(any, 0)).unwrap();
+                let ours = tokio::net::TcpListener::from_std(ours).unwrap();
+                set_password(&ours, signer, Some(&right)).unwrap();
+                let mut dial = dial(ours.local_addr().unwrap(), None, None);
+                // An unsigned one, and then one that is signed with another password.
+                for password in [None, Some(&wrong)] {
+                    let opened = tokio::time::timeout(short, connect(&dial, password)).await;
+                    assert!(opened.is_err(), "{signer:?}: {opened:?}");
+                    dial.guard = signed();
+                }
+                let (near, far) = tokio::join!(connect(&dial, Some(&right)), ours.accept());
+                let (near, (far, from)) = (near.unwrap(), far.unwrap());
+                guard(&far, from, &dial.guard, Some(&right)).unwrap();
+                near.try_write(b"one").unwrap();
+                assert_eq!(heard(&far).await, b"one");
+                // Changed at one end, and in time at the other: what is sent meanwhile is sent again.
+                set_password(&near, Signer::One(any), Some(&wrong)).unwrap();
+                near.try_write(b"two").unwrap();
+                let early = tokio::time::timeout(short, heard(&far)).await;
+                assert!(early.is_err(), "{early:?}");
+                set_password(&far, Signer::One(any), Some(&wrong)).unwrap();
+                let long = std::time::Duration::from_secs(10);
+                let again = tokio::time::timeout(long, heard(&far)).await;
+                assert_eq!(again.unwrap(), b"two");
+                // Without a key on the listening socket nobody has to sign.
+                for _ in 0..2 {
+                    set_password(&ours, signer, None).unwrap();
+                }
+                dial.guard = Guard::default();
+                let opened = tokio::time::timeout(long, connect(&dial, None)).await;
+                opened.unwrap().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn a_connection_that_is_to_be_signed_is_not_opened_without_a_password() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
+            let mut dial = dial(ours.local_addr().unwrap(), None, None);
+            let (_near, far) = tokio::join!(connect(&dial, None), ours.accept());
+            let (far, from) = far.unwrap();
+            assert!(guard(&far, from, &signed(), None).is_err());
+            dial.guard = signed();
+            assert!(connect(&dial, None).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_set_says_what_to_do() {
+        let said = |errno: Errno| explained(io::Error::from_raw_os_error(errno as i32)).to_string();
+        assert!(said(Errno::ENOPROTOOPT).contains("CONFIG_TCP_MD5SIG"));
+        assert!(said(Errno::ENOMEM).contains("net.core.optmem_max"));
+        assert!(said(Errno::EPERM).contains("not permitted"));
     }
 
     #[test]
@@ -276,20 +428,20 @@ mod tests {
                 let ours = tokio::net::TcpListener::from_std(listen(address).unwrap()).unwrap();
                 let mut dial = dial(ours.local_addr().unwrap(), None, None);
                 dial.guard = over("no-such-device");
-                let error = connect(&dial).await.unwrap_err();
+                let error = connect(&dial, None).await.unwrap_err();
                 let lacking = nix::errno::Errno::ENODEV as i32;
                 assert_eq!(error.raw_os_error(), Some(lacking));
                 dial.guard = over("lo");
-                let (near, far) = tokio::join!(connect(&dial), ours.accept());
+                let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
                 let (near, (far, from)) = (near.unwrap(), far.unwrap());
                 let unfit = Unfit::OtherDevice {
                     name: Some("lo".into()),
                 };
-                match guard(&far, from, &over("eth77")) {
+                match guard(&far, from, &over("eth77"), None) {
                     Err(Refusal::Unfit(refused)) => assert_eq!(refused, unfit),
                     other => panic!("{other:?}"),
                 }
-                assert!(guard(&far, from, &over("lo")).is_ok());
+                assert!(guard(&far, from, &over("lo"), None).is_ok());
                 for end in [&near, &far] {
                     let bound = SockRef::from(end).device().unwrap();
                     assert_eq!(bound.as_deref(), Some(&b"lo"[..]));

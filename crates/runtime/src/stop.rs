@@ -43,6 +43,7 @@ fn reload_now(core: &Core, reload: &mut Reload) {
     match reload() {
         Ok(config) => {
             let outcome = core.with(|speaker, now| speaker.reload(now, config));
+            core.bindings.read_again();
             for change in &outcome.needs_restart {
                 tracing::warn!("{change}");
             }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rib::PeerId;
@@ -43,13 +45,19 @@ pub struct Binding {
     pub of: Bound,
     /// This network device.
     pub device: Option<Box<str>>,
+    /// The password in this file, which the system is to sign with.
+    pub password_file: Option<Arc<Path>>,
 }
 
 impl Binding {
     /// What the settings of a peer ask for, if anything.
     fn of(of: Bound, config: &config::Peer) -> Option<Binding> {
-        let device = config.bind_device.clone();
-        device.is_some().then_some(Binding { of, device })
+        let binding = Binding {
+            of,
+            device: config.bind_device.clone(),
+            password_file: config.password_file.clone(),
+        };
+        (binding.device.is_some() || binding.password_file.is_some()).then_some(binding)
     }
 }
 

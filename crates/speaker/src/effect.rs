@@ -31,6 +31,8 @@ pub struct Guard {
     pub least_ttl: Option<u8>,
     /// Packets come and go by this network device alone.
     pub device: Option<Box<str>>,
+    /// Packets are signed with the password of whoever is at the other end (RFC 2385).
+    pub is_signed: bool,
 }
 
 impl Guard {
@@ -39,6 +41,7 @@ impl Guard {
         Guard {
             least_ttl: peer.least_ttl(),
             device: peer.bind_device.clone(),
+            is_signed: peer.password_file.is_some(),
         }
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct ConfigView {
     pub(crate) ttl_security: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bind_device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) password_file: Option<String>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -154,6 +156,7 @@ impl ConfigView {
             stale_time: time(config.stale_time),
             ttl_security: config.ttl_security,
             bind_device: config.bind_device,
+            password_file: config.password_file,
         }
     }
 }

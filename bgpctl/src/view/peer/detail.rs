@@ -188,6 +188,8 @@ impl PeerView {
         page.maybe("multihop", number(config.multihop));
         page.maybe("ttl security", config.ttl_security.and_then(far));
         page.maybe("device", config.bind_device.as_ref());
+        let md5 = config.password_file.as_ref();
+        page.maybe("authentication", md5.map(|file| format!("md5 from {file}")));
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());

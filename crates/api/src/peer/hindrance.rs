@@ -2,8 +2,11 @@
 //!
 //! Never judges whether a session should be up: that is the status's.
 
+use std::io::ErrorKind;
+
 use policy::{ExportMode, ImportMode};
 use rib::PathCounts;
+use session::{DownReason, State};
 use speaker::{Peer, Speaker};
 use wire::Family;
 
@@ -32,6 +35,7 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
             next: set(config, "export", "--export"),
         });
     }
+    found.extend(unsigned(peer));
     if let Some(link) = peer.link() {
         let families = link.negotiated.families.iter();
         let mute = families.filter(|family| !link.announced.contains(*family));
@@ -43,6 +47,28 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
         found.extend(all_refused(config, &counts));
     }
     found
+}
+
+/// That a peer whose packets are signed is not heard of: one that signs with another password, or not at all, is as
+/// silent as one that is not there.
+fn unsigned(peer: &Peer) -> Option<Hindrance> {
+    let config = peer.config();
+    let file = config.password_file.as_deref()?;
+    let is_silent = match peer.session().last_error().map(|error| &error.reason) {
+        None => true,
+        Some(DownReason::ConnectFailed(kind)) => *kind == ErrorKind::TimedOut,
+        Some(_) => false,
+    };
+    let waits = matches!(peer.session().state(), State::Connect | State::Active);
+    (is_silent && waits).then(|| Hindrance {
+        cause: "is not heard of: signed with another password, or with none, it could not be"
+            .to_owned(),
+        next: format!(
+            "compare the password of {} with the one in {}",
+            config.address,
+            file.display()
+        ),
+    })
 }
 
 /// The step that gives a peer a setting: a key of the file, or a flag of `bgpctl peer add`.

@@ -57,6 +57,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         stale_time,
         ttl_security,
         bind_device,
+        password_file,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -96,6 +97,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         ),
         ttl_security: text("ttl-security", ttl_security.as_ref()),
         bind_device: text("bind-device", bind_device.as_ref()),
+        password_file: text("password-file", password_file.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -230,6 +232,10 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         stale_time: Some(whole(peer.graceful.stale_time)),
         ttl_security: peer.ttl_security.map(|hops| hops.get().into()),
         bind_device: peer.bind_device.as_deref().map(str::to_owned),
+        password_file: peer
+            .password_file
+            .as_deref()
+            .map(|path| path.display().to_string()),
     }
 }
 

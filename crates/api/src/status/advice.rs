@@ -34,6 +34,12 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::NotListening => {
             format!("check that BGP runs on {address} and listens on port {port}")
         }
+        Advice::Unreachable if peer.config().password_file.is_some() => format!(
+            "check that {address} signs with the same password (password-file at {ours}), the route to it, and firewalls for TCP port {port}"
+        ),
+        Advice::Unreachable if peer.config().ttl_security.is_some() => format!(
+            "check that {address} sends with TTL 255 (ttl-security at {ours}), the route to it, and firewalls for TCP port {port}"
+        ),
         Advice::Unreachable => {
             format!("check the route to {address}, and firewalls for TCP port {port}")
         }

@@ -47,6 +47,12 @@ impl Effects {
                 [false, _] | [_, false] => Cost::Reset,
             });
         }
+        // Both ends have the hold time to change it in.
+        effects.flag(
+            "password-file",
+            Cost::Live,
+            old.password_file != new.password_file,
+        );
         effects.flag("import", Cost::Import, old.import != new.import);
         effects.flag("export", Cost::Export, old.export != new.export);
         effects.flag(
@@ -118,6 +124,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         ttl,
         ttl_security,
         bind_device,
+        password_file: _,
         add_path_send: _,
         graceful,
         group,

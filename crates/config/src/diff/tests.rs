@@ -37,6 +37,33 @@ fn the_same_again_changes_nothing() {
 }
 
 #[test]
+fn what_a_session_is_held_to_costs_it_and_a_password_does_not() {
+    let reset = Label::SessionReset;
+    for (keys, label, text) in [
+        (
+            ", ttl-security: true",
+            reset,
+            "ttl-security false -> 1: the session is reset",
+        ),
+        (
+            ", bind-device: eth0",
+            reset,
+            "bind-device none -> eth0: the session is reset",
+        ),
+        (
+            ", password-file: /run/md5",
+            Label::Live,
+            "password-file changed",
+        ),
+    ] {
+        let changes = diff(&two(""), &two(keys));
+        let texts: Vec<_> = changes.iter().map(|change| &change.text).collect();
+        assert_eq!(texts, [&format!("peer 10.0.0.3: {text}")]);
+        assert_eq!(changes[0].label, label, "{keys}");
+    }
+}
+
+#[test]
 fn each_key_has_its_cost_and_touches_no_other_peer() {
     let reset = Label::SessionReset;
     for (keys, label, text) in [
@@ -74,16 +101,6 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             ", add-path: {send: 2}",
             reset,
             "add-path.send off -> 2: the session is reset",
-        ),
-        (
-            ", ttl-security: true",
-            reset,
-            "ttl-security false -> 1: the session is reset",
-        ),
-        (
-            ", bind-device: eth0",
-            reset,
-            "bind-device none -> eth0: the session is reset",
         ),
         (
             ", multihop: 2",

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU8, NonZeroU16};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use policy::{ExportMode, ImportMode};
@@ -98,6 +100,7 @@ pub(crate) struct Fields {
     pub(crate) multihop: Slot<u8>,
     pub(crate) ttl_security: Slot<Option<NonZeroU8>>,
     pub(crate) bind_device: Slot<Box<str>>,
+    pub(crate) password_file: Slot<Arc<Path>>,
     pub(crate) add_path_send: Slot<PathLimit>,
     pub(crate) graceful_enabled: Slot<bool>,
     pub(crate) restart_time: Slot<u16>,
@@ -131,6 +134,7 @@ impl Fields {
             multihop: self.multihop.or(&group.multihop),
             ttl_security: self.ttl_security.or(&group.ttl_security),
             bind_device: self.bind_device.or(&group.bind_device),
+            password_file: self.password_file.or(&group.password_file),
             add_path_send: self.add_path_send.or(&group.add_path_send),
             graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),
             restart_time: self.restart_time.or(&group.restart_time),

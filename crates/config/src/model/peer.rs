@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU8, NonZeroU16};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use policy::{ExportMode, ImportMode};
@@ -180,6 +182,8 @@ pub struct Peer {
     pub ttl_security: Option<NonZeroU8>,
     /// The session runs over this network device alone, a link or a VRF.
     pub bind_device: Option<Box<str>>,
+    /// The file whose first line is the password of the session (TCP MD5, RFC 2385).
+    pub password_file: Option<Arc<Path>>,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Graceful restart (RFC 4724).
@@ -253,6 +257,7 @@ impl PartialEq for Peer {
             ttl,
             ttl_security,
             bind_device,
+            password_file,
             add_path_send,
             graceful,
             group,
@@ -282,6 +287,7 @@ impl PartialEq for Peer {
             && *ttl == other.ttl
             && *ttl_security == other.ttl_security
             && *bind_device == other.bind_device
+            && *password_file == other.password_file
             && *add_path_send == other.add_path_send
             && *graceful == other.graceful
             && *group == other.group

@@ -66,6 +66,8 @@ pub struct RawPeer {
     pub ttl_security: Option<Text>,
     /// `bind-device`.
     pub bind_device: Option<Text>,
+    /// `password-file`.
+    pub password_file: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-restart.enabled`.
@@ -110,6 +112,7 @@ impl RawPeer {
             multihop: None,
             ttl_security: None,
             bind_device: None,
+            password_file: None,
             add_path_send: None,
             graceful_enabled: None,
             graceful_restart_time: None,
@@ -142,6 +145,7 @@ impl RawPeer {
             multihop: reader.text(section, "multihop"),
             ttl_security: reader.text(section, "ttl-security"),
             bind_device: reader.text(section, "bind-device"),
+            password_file: reader.text(section, "password-file"),
             add_path_send: add_path(reader, section),
             ..graceful
         }

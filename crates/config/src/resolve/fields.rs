@@ -75,6 +75,7 @@ impl Fields {
             multihop,
             ttl_security,
             bind_device,
+            password_file,
             add_path_send,
             graceful_enabled,
             graceful_restart_time,
@@ -110,6 +111,7 @@ impl Fields {
             multihop: Slot::read(faults, multihop.as_ref(), multihop_value),
             ttl_security: Slot::read(faults, ttl_security.as_ref(), ttl_security_value),
             bind_device: Slot::read(faults, bind_device.as_ref(), values::device),
+            password_file: Slot::read(faults, password_file.as_ref(), values::password_file),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
             restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {

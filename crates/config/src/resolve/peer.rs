@@ -107,6 +107,7 @@ impl Context<'_> {
                 .value_or(if internal { IBGP_TTL } else { EBGP_TTL }),
             ttl_security: fields.ttl_security.value_or(None),
             bind_device: fields.bind_device.value(),
+            password_file: fields.password_file.value(),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
 
 use policy::{PrefixTextError, parse_prefix};
 use wire::{Asn, Prefix};
@@ -156,6 +158,21 @@ pub(super) fn next_hop_v6(text: &str) -> Parsed<Ipv6Addr> {
             "write the global IPv6 address of this node",
         )),
     }
+}
+
+/// The file of a password. Whether it is there is not known here.
+pub(super) fn password_file(text: &str) -> Parsed<Arc<Path>> {
+    let path = Path::new(text);
+    if path.is_absolute() && !text.ends_with('/') && !text.contains(char::is_control) {
+        return Ok(path.into());
+    }
+    Err(Problem::new(
+        format!(
+            "\"{}\" is not the absolute path of a file",
+            text.escape_debug()
+        ),
+        "write one such as /etc/bgpd/tor.password, whose first line is the password",
+    ))
 }
 
 /// The name of a network device, as Linux takes it.

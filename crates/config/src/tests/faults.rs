@@ -69,10 +69,35 @@ fn a_device_has_a_name_that_linux_takes() {
 }
 
 #[test]
+fn a_password_comes_from_a_file() {
+    peer(
+        "as: 65001\n  password: hidden",
+        "x.yaml:5:3: a password does not stand in a configuration; passwords come from files: write \"password-file: PATH\"",
+    );
+    for path in ["md5", "/run/"] {
+        let expected = format!(
+            "x.yaml:5:18: \"{path}\" is not the absolute path of a file; write one such as /etc/bgpd/tor.password, whose first line is the password"
+        );
+        peer(&format!("as: 65001\n  password-file: {path}"), &expected);
+    }
+}
+
+#[test]
+fn a_peer_inside_a_signed_range_is_signed_too() {
+    let range = "dynamic-peers:\n- {prefix: 10.0.0.0/24, as: internal, password-file: /run/md5}\n";
+    let peers = "peers:\n- {address: 10.0.0.2, as: internal}\n- {address: 10.1.0.2, as: internal}\n\
+                 - {address: 10.0.0.3, as: internal, password-file: /run/other}\n";
+    node(
+        &format!("{range}{peers}"),
+        &[
+            "x.yaml:5:3: the peer has no password-file and lies in the dynamic range 10.0.0.0/24 (x.yaml:3), which has one: the system would drop its packets; give it one too, or take its address out of the range",
+        ],
+    );
+}
+
+#[test]
 fn keys_of_later_versions_are_refused_by_name() {
     for key in [
-        "password",
-        "password-file",
         "bfd",
         "long-lived-graceful-restart",
         "role",

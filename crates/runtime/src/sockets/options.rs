@@ -4,9 +4,13 @@
 //! the kernel's is laid out here but by hand.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::libc::{self, c_int, c_void, socklen_t};
+
+/// TCP_MD5SIG_FLAG_PREFIX of linux/tcp.h, which libc has not: the length of the prefix counts.
+const MD5_FLAG_PREFIX: u8 = 1;
 
 /// Sets an option to these octets.
 #[expect(unsafe_code, reason = "socket options (FFI)")]
@@ -61,6 +65,65 @@ pub(crate) fn set_least_ttl(socket: &impl AsFd, is_ipv4: bool, ttl: u8) -> io::R
         false => (libc::IPPROTO_IPV6, libc::IPV6_MINHOPCOUNT),
     };
     set_number(socket, level, name, ttl.into())
+}
+
+/// Whose packets are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signer {
+    /// Those of this address.
+    One(IpAddr),
+    /// Those of this address and all that have so many bits with it in common. On listening sockets alone.
+    All(IpAddr, u8),
+}
+
+impl Signer {
+    pub(crate) fn is_ipv4(self) -> bool {
+        match self {
+            Signer::One(address) | Signer::All(address, _) => address.is_ipv4(),
+        }
+    }
+}
+
+/// Sets the key of whoever it is (TCP_MD5SIG, TCP_MD5SIG_EXT; tcp(7)); an empty one takes the key away.
+pub(crate) fn set_md5_key(socket: &impl AsFd, signer: Signer, key: &[u8]) -> io::Result<()> {
+    let (address, prefix_len, name) = match signer {
+        Signer::One(address) => (address, None, libc::TCP_MD5SIG),
+        Signer::All(address, len) => (address, Some(len), libc::TCP_MD5SIG_EXT),
+    };
+    let option = md5_option(address, prefix_len, key)?;
+    set(socket, libc::IPPROTO_TCP, name, &option)
+}
+
+/// `struct tcp_md5sig` of linux/tcp.h: a sockaddr_storage of 128 octets; flags and prefix length, an octet each; the
+/// length of the key, two; an interface, four; and room for the key.
+fn md5_option(address: IpAddr, prefix_len: Option<u8>, key: &[u8]) -> io::Result<[u8; 216]> {
+    const FLAGS: usize = 128;
+    const LENGTH: usize = FLAGS + 2;
+    const KEY: usize = LENGTH + 6;
+    let mut option = [0; KEY + libc::TCP_MD5SIG_MAXKEYLEN];
+    let family = match address {
+        IpAddr::V4(v4) => {
+            option[4..8].copy_from_slice(&v4.octets());
+            libc::AF_INET
+        }
+        IpAddr::V6(v6) => {
+            option[8..24].copy_from_slice(&v6.octets());
+            libc::AF_INET6
+        }
+    };
+    let family = libc::sa_family_t::try_from(family).map_err(io::Error::other)?;
+    option[..2].copy_from_slice(&family.to_ne_bytes());
+    if let Some(len) = prefix_len {
+        option[FLAGS] = MD5_FLAG_PREFIX;
+        option[FLAGS + 1] = len;
+    }
+    let room = option[KEY..]
+        .get_mut(..key.len())
+        .ok_or(io::ErrorKind::InvalidInput)?;
+    room.copy_from_slice(key);
+    let length = u16::try_from(key.len()).map_err(io::Error::other)?;
+    option[LENGTH..LENGTH + 2].copy_from_slice(&length.to_ne_bytes());
+    Ok(option)
 }
 
 /// How a connection that was accepted came here: what the kernel kept of the packet that ended the handshake.
