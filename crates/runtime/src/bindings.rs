@@ -233,3 +233,90 @@ pub(crate) async fn keep(core: Rc<Core>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::time::Instant;
+
+    use speaker::{Identity, Speaker};
+
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 9));
+
+    fn config(keys: &str) -> config::Config {
+        let text = format!("as: 64512\npeers: [{{address: {PEER}, as: internal{keys}}}]\n");
+        config::parse(&text, "test.yaml", config::Role::Reflector, &|_| None)
+            .expect("a valid configuration")
+    }
+
+    fn core(keys: &str) -> Core {
+        let config = config(keys);
+        let identity = Identity::of(&config, None);
+        let now = Instant::now();
+        let mut speaker = Speaker::new(now, config, identity, 1);
+        speaker.start(now);
+        Core::new(speaker)
+    }
+
+    /// What the peer lacks.
+    fn lack(core: &Core) -> Option<String> {
+        let speaker = core.speaker.borrow();
+        let peer = speaker.peers().next().expect("it is configured");
+        peer.lack().map(str::to_owned)
+    }
+
+    fn path(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("bgpd-bindings-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn a_password_is_found_kept_and_read_again_when_told() {
+        let path = path("password");
+        let core = core(&format!(", password-file: {}", path.display()));
+        let bindings = &core.bindings;
+        let is = |text: &str| bindings.password_of(PEER) == Some(Secret::new(text));
+        assert!(bindings.look_now(&core), "it is missing");
+        let said = lack(&core).expect("it is held down");
+        let wanted = format!("password-file {} cannot be read: ", path.display());
+        assert!(said.starts_with(&wanted), "{said}");
+        assert_eq!(bindings.password_of(PEER), None);
+        fs::write(&path, "first\n").unwrap();
+        assert!(!bindings.look_now(&core), "missing files are read again");
+        assert_eq!(lack(&core), None);
+        assert!(is("first"));
+        fs::write(&path, "second\n").unwrap();
+        assert!(!bindings.look_now(&core));
+        assert!(is("first"), "what is known is not read again by itself");
+        bindings.read_again();
+        assert!(!bindings.look_now(&core));
+        assert!(is("second"));
+        fs::remove_file(&path).unwrap();
+        bindings.read_again();
+        assert!(bindings.look_now(&core));
+        assert!(lack(&core).is_some());
+        assert_eq!(
+            bindings.password_of(PEER),
+            None,
+            "nobody may use the old one"
+        );
+        core.with(|speaker, now| speaker.reload(now, config("")));
+        assert!(!bindings.look_now(&core));
+        assert_eq!(lack(&core), None);
+        assert!(bindings.keys.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_device_is_there_or_not() {
+        let there = core(", bind-device: lo");
+        assert!(!there.bindings.look_now(&there));
+        assert_eq!(lack(&there), None);
+        let missing = core(", bind-device: no-such-link");
+        assert!(missing.bindings.look_now(&missing));
+        let said = lack(&missing);
+        let wanted = "there is no network device no-such-link (bind-device)";
+        assert_eq!(said.as_deref(), Some(wanted));
+    }
+}

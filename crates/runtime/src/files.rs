@@ -94,6 +94,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_check_reads_what_the_configuration_names() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("bgpd-check-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [good, public, missing] = ["good", "public", "missing"].map(|name| folder.join(name));
+        for (path, mode) in [(&good, 0o600), (&public, 0o644)] {
+            std::fs::write(path, "hidden\n").unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let file = folder.join("bgpd.yaml");
+        let text = |last: &Path| {
+            format!(
+                "as: 64512\npeers:\n- {{address: 10.0.0.2, as: internal, password-file: {}}}\n\
+                 - {{address: 10.0.0.3, as: internal, password-file: {}}}\n\
+                 dynamic-peers:\n- {{prefix: 10.1.0.0/16, as: internal, password-file: {}}}\n",
+                good.display(),
+                public.display(),
+                last.display()
+            )
+        };
+        std::fs::write(&file, text(&good)).unwrap();
+        let warnings = check_config(&file, Role::Node).unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("chmod o-r"), "{warnings:?}");
+        std::fs::write(&file, text(&missing)).unwrap();
+        let faults = check_config(&file, Role::Node).unwrap_err().to_string();
+        let place = format!("{}:6:", file.display());
+        assert!(faults.starts_with(&place), "{faults}");
+        assert!(
+            faults.contains("missing cannot be read: No such file"),
+            "{faults}"
+        );
+        assert!(!faults.contains("hidden"), "{faults}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn a_missing_file_is_named() {
         let error = load_config(Path::new("/nonexistent/bgpd.yaml"), Role::Node).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/bgpd.yaml"));

@@ -35,7 +35,7 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
             next: set(config, "export", "--export"),
         });
     }
-    found.extend(unsigned(peer));
+    found.extend(unheard(peer));
     if let Some(link) = peer.link() {
         let families = link.negotiated.families.iter();
         let mute = families.filter(|family| !link.announced.contains(*family));
@@ -49,25 +49,34 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
     found
 }
 
-/// That a peer whose packets are signed is not heard of: one that signs with another password, or not at all, is as
-/// silent as one that is not there.
-fn unsigned(peer: &Peer) -> Option<Hindrance> {
-    let config = peer.config();
-    let file = config.password_file.as_deref()?;
+/// That a peer that is held to something is not heard of: one that is not as its settings say is as silent as one that is
+/// not there.
+fn unheard(peer: &Peer) -> Option<Hindrance> {
     let is_silent = match peer.session().last_error().map(|error| &error.reason) {
         None => true,
         Some(DownReason::ConnectFailed(kind)) => *kind == ErrorKind::TimedOut,
         Some(_) => false,
     };
-    let waits = matches!(peer.session().state(), State::Connect | State::Active);
-    (is_silent && waits).then(|| Hindrance {
-        cause: "is not heard of: signed with another password, or with none, it could not be"
-            .to_owned(),
-        next: format!(
-            "compare the password of {} with the one in {}",
-            config.address,
-            file.display()
-        ),
+    let state = peer.session().state();
+    let waits = matches!(state, State::Connect | State::Active | State::OpenSent);
+    let config = peer.config();
+    let address = config.address;
+    if !is_silent || !waits {
+        return None;
+    }
+    if let Some(file) = &config.password_file {
+        let file = file.display();
+        return Some(Hindrance {
+            cause: "is not heard of: signed with another password, or with none, it could not be"
+                .into(),
+            next: format!("compare the password of {address} with the one in {file}"),
+        });
+    }
+    let least = config.least_ttl()?;
+    let place = config.location.short();
+    Some(Hindrance {
+        cause: format!("is not heard of: what it sends with a TTL below {least} is dropped"),
+        next: format!("set ttl security on {address} too, or correct ttl-security at {place}"),
     })
 }
 

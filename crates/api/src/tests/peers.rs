@@ -220,6 +220,50 @@ fn a_peer_of_the_api_lives_from_create_to_delete() {
 }
 
 #[test]
+fn what_a_session_is_held_to_is_shown_and_what_it_lacks_too() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let config = v1::PeerConfig {
+            name: Some("near".into()),
+            ttl_security: Some(2),
+            bind_device: Some("eth7".into()),
+            password_file: Some("/run/md5".into()),
+            ..peer_config("10.0.0.9")
+        };
+        let shown = create(&channel, config.clone()).await.unwrap();
+        let shown = shown.peer.unwrap().config.unwrap();
+        assert_eq!(shown.ttl_security, Some(2));
+        assert_eq!(shown.bind_device(), "eth7");
+        assert_eq!(shown.password_file(), "/run/md5");
+        assert!(!create(&channel, shown).await.unwrap().created);
+        let reason = "password-file /run/md5 has nothing in its first line";
+        let bound = speaker::Bound::Peer([10, 0, 0, 9].into());
+        lab.tell(move |speaker, now| speaker.on_bound(now, bound, Err(reason.to_owned())))
+            .await;
+        let state = get(&channel, "near").await.unwrap().state.unwrap();
+        assert_eq!(state.idle_reason, format!("held down: {reason}"));
+        assert!(!state.disabled, "nobody disabled it");
+        let mut status = v1::status_service_client::StatusServiceClient::new(channel.clone());
+        let answer = status.get_status(v1::GetStatusRequest {}).await.unwrap();
+        let status = answer.into_inner().status.unwrap();
+        let told = status.problems.iter().find(|p| p.cause.contains(reason));
+        assert_eq!(told.unwrap().severity(), v1::Severity::Error);
+        let unchecked = v1::PeerConfig {
+            name: None,
+            ttl_security: Some(0),
+            bind_device: None,
+            password_file: None,
+            ..config
+        };
+        delete(&channel, "near").await.unwrap();
+        let shown = create(&channel, unchecked).await.unwrap();
+        let shown = shown.peer.unwrap().config.unwrap();
+        assert_eq!((shown.ttl_security, shown.password_file), (None, None));
+    });
+}
+
+#[test]
 fn a_peer_of_the_file_is_not_deleted_here() {
     test(async {
         let lab = Lab::start(Role::Node, NODE);
