@@ -27,6 +27,8 @@ mod mesh;
 mod operation;
 #[path = "labs/reflection.rs"]
 mod reflection;
+#[path = "labs/security.rs"]
+mod security;
 #[path = "labs/stage.rs"]
 mod stage;
 #[path = "labs/tor.rs"]

@@ -48,6 +48,15 @@ impl Bird {
         self.extra.push('\n');
     }
 
+    /// Gives it another configuration, made of what is changed in here, while it runs.
+    ///
+    /// # Errors
+    /// When it refuses that.
+    pub fn change(&mut self, change: impl FnOnce(&mut Spec)) -> Result<()> {
+        change(&mut self.spec);
+        self.reconfigure()
+    }
+
     /// Asks `birdc` and returns its answer.
     ///
     /// # Errors
@@ -246,6 +255,12 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
     }
     if neighbor.client {
         options.push_str(" rr client;");
+    }
+    if let Some(password) = &neighbor.password {
+        let _ = write!(options, " password \"{password}\";");
+    }
+    if neighbor.ttl_security {
+        options.push_str(" ttl security on;");
     }
     if let Some(id) = spec.cluster_id.filter(|_| neighbor.asn == spec.asn) {
         let _ = write!(options, " rr cluster id {id};");

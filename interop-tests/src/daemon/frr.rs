@@ -239,6 +239,12 @@ fn render(spec: &Spec, own: &[Announcement]) -> String {
         if neighbor.passive {
             let _ = writeln!(text, " neighbor {name} passive");
         }
+        if let Some(password) = &neighbor.password {
+            let _ = writeln!(text, " neighbor {name} password {password}");
+        }
+        if neighbor.ttl_security {
+            let _ = writeln!(text, " neighbor {name} ttl-security hops 1");
+        }
     }
     for family in ["ipv4", "ipv6"] {
         let _ = writeln!(text, " address-family {family} unicast");

@@ -218,6 +218,14 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
         spec.own_address(neighbor.address),
         neighbor.passive
     );
+    if let Some(password) = &neighbor.password {
+        // Into the first table, that of the neighbour itself.
+        let line = format!("    auth-password = \"{password}\"\n  [neighbors.timers.config]");
+        text = text.replacen("  [neighbors.timers.config]", &line, 1);
+    }
+    if neighbor.ttl_security {
+        text.push_str("  [neighbors.ttl-security.config]\n    enabled = true\n    ttl-min = 255\n");
+    }
     if let Some(id) = spec.cluster_id.filter(|_| neighbor.client) {
         let _ = write!(
             text,

@@ -164,6 +164,8 @@ impl Spec {
             passive: false,
             client: false,
             add_path: false,
+            password: None,
+            ttl_security: false,
             name: peer_name(self.v4.into()),
             import: "all".to_owned(),
             export: "all".to_owned(),
@@ -207,6 +209,10 @@ pub struct Neighbor {
     pub client: bool,
     /// Whether we take several paths of a prefix from it (RFC 7911); FRR always does, ours never.
     pub add_path: bool,
+    /// What both sign with (RFC 2385).
+    pub password: Option<String>,
+    /// Whether nothing of it is taken that comes from beyond the link (RFC 5082).
+    pub ttl_security: bool,
     /// What our own configuration calls it; other daemons always use [`peer_name`].
     pub name: String,
     /// What is taken from it, as our own configuration says it; other daemons take all.
@@ -234,6 +240,20 @@ impl Neighbor {
     #[must_use]
     pub fn add_path(mut self) -> Neighbor {
         self.add_path = true;
+        self
+    }
+
+    /// The same, and what both say is signed with this password.
+    #[must_use]
+    pub fn signed(mut self, password: &str) -> Neighbor {
+        self.password = Some(password.to_owned());
+        self
+    }
+
+    /// The same, and it has to be on the same link.
+    #[must_use]
+    pub fn near(mut self) -> Neighbor {
+        self.ttl_security = true;
         self
     }
 

@@ -5,7 +5,13 @@ use std::fmt::Write as _;
 use super::Role;
 use crate::daemon::{Neighbor, Spec};
 
-pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> String {
+pub(super) fn render(
+    role: Role,
+    spec: &Spec,
+    socket: &str,
+    extra: &str,
+    password_file: impl Fn(&Neighbor) -> String,
+) -> String {
     let mut text = format!(
         "as: {}\nrouter-id: {}\napi:\n  socket: {socket}\n",
         spec.asn, spec.v4
@@ -25,6 +31,9 @@ pub(super) fn render(role: Role, spec: &Spec, socket: &str, extra: &str) -> Stri
     }
     for neighbor in &spec.neighbors {
         text.push_str(&render_peer(neighbor));
+        if neighbor.password.is_some() {
+            let _ = writeln!(text, "    password-file: {}", password_file(neighbor));
+        }
     }
     text.push_str(extra);
     text
@@ -38,6 +47,9 @@ fn render_peer(neighbor: &Neighbor) -> String {
     );
     if neighbor.passive {
         text.push_str("    passive: true\n");
+    }
+    if neighbor.ttl_security {
+        text.push_str("    ttl-security: true\n");
     }
     if neighbor.client {
         text.push_str("    route-reflector-client: true\n");

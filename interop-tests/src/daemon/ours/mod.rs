@@ -5,6 +5,7 @@ mod file;
 
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -103,6 +104,11 @@ impl Ours {
         self.file("yaml")
     }
 
+    /// The path of the file with the password of the peer that it calls `name`.
+    pub fn password_path(&self, name: &str) -> String {
+        self.file(&format!("{name}.password"))
+    }
+
     /// The path of its API socket.
     pub fn socket_path(&self) -> String {
         self.file("sock")
@@ -113,7 +119,20 @@ impl Ours {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_configuration(&self) -> Result<()> {
-        let text = file::render(self.role, &self.spec, &self.socket_path(), &self.extra);
+        for neighbor in &self.spec.neighbors {
+            if let Some(password) = &neighbor.password {
+                let path = self.password_path(&neighbor.name);
+                fs::write(&path, format!("{password}\n"))?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            }
+        }
+        let text = file::render(
+            self.role,
+            &self.spec,
+            &self.socket_path(),
+            &self.extra,
+            |neighbor| self.password_path(&neighbor.name),
+        );
         fs::write(self.config_path(), text)?;
         Ok(())
     }
