@@ -1,6 +1,6 @@
 //! What peers need of the host before a connection may be opened, and how that stands.
 //!
-//! Whoever drives the speaker makes it ready: it is told by [`Effect::Bind`](crate::Effect::Bind) that something changed,
+//! Whoever drives the speaker makes it ready: it is told by [`Effect::Bind`] that something changed,
 //! asks for [`Speaker::bindings`], and answers with [`Speaker::on_bound`]. A peer whose answer is missing or bad is held
 //! down, alone. What is needed is named here and never read.
 
