@@ -385,6 +385,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_came_before_the_key_has_to_sign_too() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
+            let dial = dial(ours.local_addr().unwrap(), None, None);
+            let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
+            let (near, (far, from)) = (near.unwrap(), far.unwrap());
+            guard(&far, from, &signed(), Some(&Secret::new("hidden"))).unwrap();
+            near.try_write(b"unsigned").unwrap();
+            let short = std::time::Duration::from_millis(300);
+            let early = tokio::time::timeout(short, heard(&far)).await;
+            assert!(early.is_err(), "{early:?}");
+        });
+    }
+
+    #[test]
     fn a_connection_that_is_to_be_signed_is_not_opened_without_a_password() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -26,8 +26,21 @@ enum Opener {
     They,
 }
 
-/// A node of ours and a daemon of another maker, not started. Only one of them connects.
+/// How a speaker is named over one family.
+type Over = fn(&Spec) -> Neighbor;
+
+/// A node of ours and a daemon of another maker, not started. Only one of them connects, over IPv4.
 fn two(
+    kind: Kind,
+    opener: Opener,
+    ours: Ties,
+    theirs: Ties,
+) -> Result<(Lab, Lan, Ours, Box<dyn Daemon>)> {
+    two_over(Spec::as_neighbor, kind, opener, ours, theirs)
+}
+
+fn two_over(
+    over: Over,
     kind: Kind,
     opener: Opener,
     ours: Ties,
@@ -36,7 +49,7 @@ fn two(
     let lab = Lab::new("security")?;
     let lan = lab.lan("lan")?;
     let (spec, other) = (Spec::new(65001, 1), Spec::new(65002, 2));
-    let (mut to_other, mut to_us) = (ours(other.as_neighbor()), theirs(spec.as_neighbor()));
+    let (mut to_other, mut to_us) = (ours(over(&other)), theirs(over(&spec)));
     match opener {
         Opener::We => to_us = to_us.passive(),
         Opener::They => to_other = to_other.passive(),
@@ -53,20 +66,26 @@ fn address(daemon: &dyn Daemon) -> IpAddr {
     daemon.spec().v4.into()
 }
 
-/// Both agree on how the session is secured, so that it comes up and routes flow, whoever connects.
+/// Both agree on how the session is secured, so that it comes up and routes flow, whoever connects, over both families.
 fn agreed(kind: Kind, ties: Ties, shown: &str) -> Result<()> {
     if !can_run(&[Kind::Node, kind]) {
         return Ok(());
     }
-    for opener in [Opener::We, Opener::They] {
-        let (_lab, _lan, mut node, mut other) = two(kind, opener, ties, ties)?;
+    let over: [Over; 2] = [Spec::as_neighbor, Spec::as_neighbor_over_v6];
+    let openers = [Opener::We, Opener::They];
+    for (over, opener) in over
+        .into_iter()
+        .flat_map(|over| openers.map(|of| (over, of)))
+    {
+        let (_lab, _lan, mut node, mut other) = two_over(over, kind, opener, ties, ties)?;
         other.start()?;
         node.start()?;
         stage::all_up(&node)?;
         let block = Announcement::new("10.50.0.0/24");
         other.announce(&block)?;
-        wait_route(&node, address(&*other), block.prefix)?;
-        let page = node.ctl(&["peer", "get", "10.0.0.2"])?;
+        let peer = node.spec().neighbors[0].address;
+        wait_route(&node, peer, block.prefix)?;
+        let page = node.ctl(&["peer", "get", &peer.to_string()])?;
         assert!(page.contains(shown), "{page}");
         assert!(!page.contains(PASSWORD), "{page}");
     }
