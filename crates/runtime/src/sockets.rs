@@ -247,7 +247,7 @@ mod tests {
                 let to = ours.local_addr().unwrap();
                 for (ttl, is_near) in [(255, true), (254, false)] {
                     let dial = dial(to, Some(ttl), Some(255));
-                    let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
+                    let (near, far) = pair(&dial, None, &ours).await;
                     let (_near, (far, from)) = (near.unwrap(), far.unwrap());
                     match guard(&far, from, &wants, None) {
                         Ok(()) => assert!(is_near, "{ttl}"),
@@ -282,6 +282,18 @@ mod tests {
         });
     }
 
+    /// Both ends of a connection, and where the one that was accepted comes from.
+    async fn pair(
+        dial: &Dial,
+        password: Option<&Secret>,
+        ours: &tokio::net::TcpListener,
+    ) -> (io::Result<TcpStream>, io::Result<(TcpStream, SocketAddr)>) {
+        let both = async { tokio::join!(connect(dial, password), ours.accept()) };
+        let long = std::time::Duration::from_secs(10);
+        let both = tokio::time::timeout(long, both).await;
+        both.expect("a connection within 10 s")
+    }
+
     /// What comes next on a connection.
     async fn heard(stream: &TcpStream) -> Vec<u8> {
         let mut octets = [0; 64];
@@ -304,7 +316,7 @@ mod tests {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
             let dial = dial(ours.local_addr().unwrap(), Some(255), None);
-            let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
+            let (near, far) = pair(&dial, None, &ours).await;
             let (near, (far, from)) = (near.unwrap(), far.unwrap());
             assert!(guard(&far, from, &within(Some(255)), None).is_ok());
             SockRef::from(&near).set_ttl_v4(254).unwrap();
@@ -359,7 +371,7 @@ mod tests {
                     assert!(opened.is_err(), "{signer:?}: {opened:?}");
                     dial.guard = signed();
                 }
-                let (near, far) = tokio::join!(connect(&dial, Some(&right)), ours.accept());
+                let (near, far) = pair(&dial, Some(&right), &ours).await;
                 let (near, (far, from)) = (near.unwrap(), far.unwrap());
                 guard(&far, from, &dial.guard, Some(&right)).unwrap();
                 near.try_write(b"one").unwrap();
@@ -394,7 +406,7 @@ mod tests {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
             let dial = dial(ours.local_addr().unwrap(), None, None);
-            let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
+            let (near, far) = pair(&dial, None, &ours).await;
             let (near, (far, from)) = (near.unwrap(), far.unwrap());
             guard(&far, from, &signed(), Some(&Secret::new("hidden"))).unwrap();
             near.try_write(b"unsigned").unwrap();
@@ -414,7 +426,7 @@ mod tests {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let ours = tokio::net::TcpListener::from_std(listen(any).unwrap()).unwrap();
             let mut dial = dial(ours.local_addr().unwrap(), None, None);
-            let (_near, far) = tokio::join!(connect(&dial, None), ours.accept());
+            let (_near, far) = pair(&dial, None, &ours).await;
             let (far, from) = far.unwrap();
             assert!(guard(&far, from, &signed(), None).is_err());
             dial.guard = signed();
@@ -452,7 +464,7 @@ mod tests {
                 let lacking = nix::errno::Errno::ENODEV as i32;
                 assert_eq!(error.raw_os_error(), Some(lacking));
                 dial.guard = over("lo");
-                let (near, far) = tokio::join!(connect(&dial, None), ours.accept());
+                let (near, far) = pair(&dial, None, &ours).await;
                 let (near, (far, from)) = (near.unwrap(), far.unwrap());
                 let unfit = Unfit::OtherDevice {
                     name: Some("lo".into()),
