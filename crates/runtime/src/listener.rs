@@ -122,6 +122,7 @@ fn admit(
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    // Before the session hears of it, which with graceful restart takes a new connection in place of the one that is up.
     let guard = core.speaker.borrow().guard(remote.ip());
     let password = core.bindings.password_of(remote.ip());
     if let Err(refusal) = sockets::guard(&stream, remote, &guard, password.as_ref()) {

@@ -93,7 +93,9 @@ pub(crate) fn guard(
         options::set_least_ttl(stream, remote.is_ipv4(), least)?;
         match arrival.ttl {
             Some(ttl) if ttl < least => return Err(Refusal::Unfit(Unfit::TooFar { ttl, least })),
-            Some(_) | None => {}
+            Some(_) => {}
+            // Not to be let pass: whoever is, may take the place of a session that is up.
+            None => return Err(io::Error::other("the system does not say how far it came").into()),
         }
     }
     if let Some(device) = device {

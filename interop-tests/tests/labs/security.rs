@@ -421,6 +421,58 @@ fn the_clients_of_a_range_sign() -> Result<()> {
     stays_down(&*daemons[3], from)
 }
 
+/// Opens a connection to `to` from where `from` is, as any program there may, and waits for one octet or its end.
+fn intrude(from: &dyn Daemon, to: IpAddr) -> Result<()> {
+    let open = format!("exec 3<>/dev/tcp/{to}/179; head -c 1 <&3");
+    let command = ["timeout", "3", "bash", "-c", &open];
+    // What it says does not matter: the session does.
+    from.namespace().output(&command).map(drop)
+}
+
+/// With graceful restart a new connection of the peer's takes the place of the session. One that is not as the peer's has
+/// to be does not: whoever opens it.
+#[test]
+fn who_is_not_the_peer_takes_no_place() -> Result<()> {
+    if !can_run(&[Kind::Node]) {
+        return Ok(());
+    }
+    let plain: Ties = |plain| plain;
+    let cases: [(Ties, Option<&str>); 3] = [
+        (plain, None),
+        (Neighbor::near, Some("its packets come with TTL 64")),
+        (signed, Some("\"flaps\":0")),
+    ];
+    for (ties, said) in cases {
+        let (_lab, _lan, mut node, mut other) = two(Kind::Node, Opener::We, ties, ties)?;
+        other.start()?;
+        node.start()?;
+        stage::all_up(&node)?;
+        let peer = address(&*other);
+        let before = node.four_tuple(peer)?;
+        intrude(&*other, address(&node))?;
+        let Some(said) = said else {
+            wait_for(ROUTE_LIMIT, "another session", || {
+                let state = node.peer(peer)?;
+                match state["state"]["flaps"] == 1 {
+                    true => Ok(()),
+                    false => Err(LabError::new(state.to_string())),
+                }
+            })?;
+            continue;
+        };
+        wait_for(ROUTE_LIMIT, said, || {
+            let state = node.peer(peer)?.to_string();
+            match state.contains(said) {
+                true => Ok(()),
+                false => Err(LabError::new(state)),
+            }
+        })?;
+        assert_eq!(node.peer(peer)?["state"]["flaps"], 0, "{said}");
+        assert_eq!(node.four_tuple(peer)?, before, "{said}");
+    }
+    Ok(())
+}
+
 /// A peer waits for its device and comes up over it; one that comes another way is refused.
 #[test]
 fn a_session_waits_for_its_device() -> Result<()> {

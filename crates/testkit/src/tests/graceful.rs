@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fib::{Hop, MAIN_TABLE, Route, RouteKind};
 use session::DownReason;
-use speaker::{Event, KeptEnd, KeptFact, ResetKind};
+use speaker::{Bound, Event, KeptEnd, KeptFact, ResetKind};
 
 use super::network::{
     MINUTE, TO_REFLECTOR, addresses, block, block6, config, graceful_cluster, graceful_reflector,
@@ -210,6 +210,53 @@ fn what_an_operator_ends_is_not_kept() {
         !has(&net, ids[2], block(1)),
         "nor does the other side keep any"
     );
+}
+
+/// Three nodes behind a reflector that went, which the first is to reach over a device.
+fn bound_and_left() -> (Net, Vec<NodeId>, Duration) {
+    let mut net = Net::new(65_536);
+    let rr = graceful_reflector(&mut net, 250);
+    let bound = TO_REFLECTOR.replace('}', ", bind-device: eth0}");
+    let peers = [&bound, TO_REFLECTOR, TO_REFLECTOR];
+    let nodes = (1..).zip(peers);
+    let ids: Vec<NodeId> = nodes
+        .map(|(host, peers)| node(&mut net, host, peers))
+        .collect();
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    net.unplug(rr);
+    net.run_for(Duration::from_secs(5));
+    (net, ids, Duration::from_secs(110))
+}
+
+#[test]
+fn a_peer_that_is_held_down_has_its_time() {
+    let (mut net, ids, soon) = bound_and_left();
+    let reflector = Bound::Peer([10, 0, 0, 250].into());
+    let lack = "there is no network device eth0".to_owned();
+    net.ask(ids[0], |speaker, now| {
+        speaker.on_bound(now, reflector, Err(lack));
+    });
+    net.run_for(soon);
+    assert!(has(&net, ids[0], block(2)) && has(&net, ids[0], block6(3)));
+    net.run_for(Duration::from_secs(10));
+    assert!(!has(&net, ids[0], block(2)) && !has(&net, ids[0], block6(3)));
+    assert_eq!(kept_ends(&net, ids[0]), [KeptEnd::NotBack; 2]);
+}
+
+#[test]
+fn a_peer_that_is_held_down_and_removed_loses_what_was_kept() {
+    let (mut net, ids, _) = bound_and_left();
+    let reflector = Bound::Peer([10, 0, 0, 250].into());
+    net.ask(ids[0], |speaker, now| {
+        speaker.on_bound(now, reflector, Err("there is none".to_owned()));
+    });
+    let alone = node_text(1, "").replace("peers:\n", "");
+    let alone = config(config::Role::Node, &alone);
+    assert!(has(&net, ids[0], block(2)));
+    net.ask(ids[0], |speaker, now| speaker.reload(now, alone));
+    net.run_for(Duration::from_millis(50));
+    assert!(!has(&net, ids[0], block(2)) && !has(&net, ids[0], block6(3)));
+    assert_eq!(kept_ends(&net, ids[0]), [KeptEnd::NotWanted; 2]);
 }
 
 #[test]
