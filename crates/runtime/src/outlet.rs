@@ -65,13 +65,13 @@ impl Outlet {
         before - pending.octets
     }
 
-    /// Sends what there is, if one write does it: how many octets that were. `None` if something is left for the task
-    /// of the connection to do. `taken` is empty, and is so again.
-    pub(crate) fn send(&self, core: &Core, conn: ConnId, taken: &mut Vec<Bytes>) -> Option<usize> {
+    /// Writes once what there is; how many octets that were, and whether it was all. What is left is for the task of the
+    /// connection to write. `taken` is empty, and is so again.
+    pub(crate) fn send(&self, core: &Core, conn: ConnId, taken: &mut Vec<Bytes>) -> (usize, bool) {
         let mut pending = self.pending.borrow_mut();
         if self.is_deaf.get() || !pending.is_empty() {
             // Nobody needs to, or the task waits for the socket already.
-            return Some(0);
+            return (0, true);
         }
         let more = {
             let mut speaker = core.speaker.borrow_mut();
@@ -82,7 +82,7 @@ impl Outlet {
             more
         };
         if taken.is_empty() {
-            return (!more).then_some(0);
+            return (0, !more);
         }
         let written = match write(&self.stream, taken.iter()) {
             Ok(written) => written,
@@ -90,7 +90,7 @@ impl Outlet {
             Err(_) => {
                 self.is_deaf.set(true);
                 taken.clear();
-                return Some(0);
+                return (0, true);
             }
         };
         let mut sent = written;
@@ -101,7 +101,7 @@ impl Outlet {
             (!message.is_empty()).then_some(message)
         }));
         tell(core, conn, &mut pending, written);
-        (!more && pending.is_empty()).then_some(written)
+        (written, !more && pending.is_empty())
     }
 
     /// Nothing is written any more.

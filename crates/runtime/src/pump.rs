@@ -22,6 +22,8 @@ const DUMP_WITHIN: Duration = Duration::from_secs(5);
 /// Octets that one round writes by itself. What goes beyond is left to the tasks of the connections, so that others have
 /// their turn.
 const WRITTEN: usize = 1024 * 1024;
+/// What a write costs besides its octets, in octets: as much time as so many take.
+const WRITE: usize = 1024;
 
 /// One round; true while there is more to do at once.
 fn step(core: &Rc<Core>, taken: &mut Vec<Bytes>) -> bool {
@@ -39,10 +41,11 @@ fn step(core: &Rc<Core>, taken: &mut Vec<Bytes>) -> bool {
                     continue;
                 };
                 let outlet = handle.outlet.get().filter(|_| written < WRITTEN);
-                let sent = outlet.and_then(|outlet| outlet.send(core, conn, taken));
-                match sent {
-                    Some(octets) => written += octets,
-                    None => handle.notify.notify_one(),
+                let sent = outlet.map(|outlet| outlet.send(core, conn, taken));
+                let (octets, is_all) = sent.unwrap_or((0, false));
+                written += octets + WRITE;
+                if !is_all {
+                    handle.notify.notify_one();
                 }
             }
             Effect::Close { conn, last } => core.close(conn, last),
