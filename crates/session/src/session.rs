@@ -175,10 +175,12 @@ impl Session {
         }
     }
 
-    /// That we have restarted is said until the peer knows it.
+    /// That we have restarted is said until the peer knows it. Whatever ends a session from then on ends no forwarding.
     pub(crate) fn forget_restart(&mut self) {
+        let families = self.settings.families;
         if let Some(graceful) = &mut self.settings.graceful {
             graceful.restarting = false;
+            graceful.forwarding = families;
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) const OPEN_HOLD: Duration = Duration::from_secs(240);
 
 /// A session that was Established for this long was a good one: the next failure counts as the first.
-const STABLE: Duration = Duration::from_secs(10);
+pub(crate) const STABLE: Duration = Duration::from_secs(10);
 
 /// A source of fractions, the same for the same seed (splitmix64).
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Sessions that only the peer can have: signed (RFC 2385), near (RFC 5082), over one device.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interop_tests::daemon::{
     Announcement, Bird, Daemon, Frr, Kind, Neighbor, Ours, ROUTE_LIMIT, Role, SESSION_LIMIT,
@@ -442,14 +442,28 @@ fn who_is_not_the_peer_takes_no_place() -> Result<()> {
         (Neighbor::near, Some("its packets come with TTL 64")),
         (signed, Some("\"flaps\":0")),
     ];
+    let mut pairs = Vec::new();
     for (ties, said) in cases {
-        let (_lab, _lan, mut node, mut other) = two(Kind::Node, Opener::We, ties, ties)?;
+        let (lab, lan, mut node, mut other) = two(Kind::Node, Opener::We, ties, ties)?;
         other.start()?;
         node.start()?;
-        stage::all_up(&node)?;
-        let peer = address(&*other);
+        pairs.push((lab, lan, node, other, said));
+    }
+    for (.., node, _, _) in &pairs {
+        stage::all_up(node)?;
+    }
+    // Nobody takes the place of a session that has only begun.
+    let begun = Instant::now();
+    wait_for(ROUTE_LIMIT, "the sessions to be old enough", || {
+        match begun.elapsed() > Duration::from_secs(11) {
+            true => Ok(()),
+            false => Err(LabError::new("they are not")),
+        }
+    })?;
+    for (_lab, _lan, node, other, said) in &pairs {
+        let peer = address(&**other);
         let before = node.four_tuple(peer)?;
-        intrude(&*other, address(&node))?;
+        intrude(&**other, address(node))?;
         let Some(said) = said else {
             wait_for(ROUTE_LIMIT, "another session", || {
                 let state = node.peer(peer)?;

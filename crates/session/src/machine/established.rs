@@ -13,7 +13,7 @@ use crate::phase::{Established, Idle, Opening, Phase, unexpected};
 use crate::reason::{Down, DownReason};
 use crate::session::Session;
 use crate::state::State;
-use crate::timer::due;
+use crate::timer::{STABLE, due};
 
 /// The send hold time is at least this where none is configured (RFC 9687).
 const SEND_HOLD: Duration = Duration::from_secs(480);
@@ -144,14 +144,17 @@ impl Session {
     }
 
     /// RFC 4271 6.8: the new connection is closed. But a peer that connects may have lost the one that we think is up;
-    /// a KEEPALIVE on it makes the peer's host tell us at once if it is gone. With graceful restart the peer is taken at
-    /// its word: the old connection goes without a NOTIFICATION, and true: the new one is to be taken (RFC 4724 5).
+    /// a KEEPALIVE on it makes the peer's host tell us at once if it is gone. A peer that keeps forwarding over a restart is
+    /// taken at its word: the old connection goes without a NOTIFICATION, and true: the new one is to be taken (RFC 4724
+    /// 5). But not in a session that has only begun, or somebody could have one after the other without a pause.
     pub(super) fn accepted_in_established(&mut self, now: Instant) -> bool {
         let retry_at = self.retry_at(now);
         let Some(established) = self.established_mut() else {
             return false;
         };
-        if established.terms.graceful.is_some() {
+        let may_restart = established.terms.graceful;
+        let may_restart = may_restart.is_some_and(|peer| !peer.families.is_empty());
+        if may_restart && now >= established.since + STABLE {
             let _ = self.note_error(now, State::Established, DownReason::Returned);
             self.leave(now, None, DownReason::Returned);
             let dial = match self.settings.passive {

@@ -45,6 +45,13 @@ fn up(settings: Settings, offer: Option<GracefulRestart>) -> Rig {
     rig
 }
 
+/// The session lives on for so many seconds.
+fn live_on(rig: &mut Rig, seconds: u64) {
+    rig.seconds(seconds);
+    rig.frame(Side::Outgoing, &wire::keepalive());
+    assert!(rig.up);
+}
+
 fn kept(rig: &Rig, reason: &DownReason) -> Families {
     rig.session.negotiated().unwrap().kept_after(reason)
 }
@@ -65,6 +72,11 @@ fn we_offer_what_we_are_told_to() {
     let peer = terms.graceful.expect("both offer it");
     let graceful = rig.session.settings().graceful.unwrap();
     assert!(!graceful.restarting, "it is not said again");
+    assert_eq!(
+        graceful.forwarding,
+        Families::ALL,
+        "a lost session is no restart"
+    );
     assert_eq!((peer.restart_time, peer.families), (300, V4));
     assert!(!peer.restarting && peer.notification);
 }
@@ -128,6 +140,7 @@ fn routes_are_kept_after_ends_that_may_be_a_restart() {
 #[test]
 fn a_peer_that_returns_before_we_noticed_is_taken_at_its_word() {
     let mut rig = up(graceful(), Some(offer(true)));
+    live_on(&mut rig, 10);
     let outputs = rig.accepted();
     assert_eq!(rig.downs[0].reason, DownReason::Returned);
     assert_eq!(sent_to(&outputs, Side::Outgoing), [0; 0], "no NOTIFICATION");
@@ -139,11 +152,29 @@ fn a_peer_that_returns_before_we_noticed_is_taken_at_its_word() {
     rig.frame(Side::Incoming, &peer_open(LOWER_ID, 90));
     rig.frame(Side::Incoming, &wire::keepalive());
     assert!(rig.up);
-    // Without graceful restart the connection that is up stays.
-    let mut rig = up(settings(), Some(offer(true)));
-    let outputs = rig.accepted();
-    assert!(rig.up && rig.downs.is_empty());
-    assert!(matches!(outputs.as_slice(), [.., Output::Refuse { .. }]));
+}
+
+#[test]
+fn the_connection_that_is_up_stays_where_nothing_speaks_for_a_restart() {
+    let helper = GracefulRestart {
+        families: Vec::new(),
+        ..offer(true)
+    };
+    for (settings, offer, seconds) in [
+        (settings(), Some(offer(true)), 10),
+        // It keeps nothing over a restart of its own: BIRD and FRR unless told otherwise.
+        (graceful(), Some(helper), 10),
+        (graceful(), None, 10),
+        // It has only begun: a peer must not be able to begin again and again without a pause.
+        (graceful(), Some(offer(true)), 9),
+    ] {
+        let mut rig = up(settings, offer);
+        live_on(&mut rig, seconds);
+        let outputs = rig.accepted();
+        assert!(rig.up && rig.downs.is_empty());
+        let is_refused = |output: &Output| matches!(output, Output::Refuse { .. });
+        assert!(outputs.iter().any(is_refused), "{outputs:?}");
+    }
 }
 
 #[test]
