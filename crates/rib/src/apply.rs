@@ -10,6 +10,7 @@ use wire::{Families, Family, NextHop, Nlri, Prefix};
 
 use crate::decide::{self, Challenge, PathKey};
 use crate::ids::{AttrId, NextHopId, PeerId, RejectReason, SourceInfo};
+use crate::judge::Judgement;
 use crate::rib::Rib;
 use crate::source::PathCounts;
 use crate::table::{AT_ONCE, NIL, Path};
@@ -56,7 +57,14 @@ impl Rib {
 
     /// What is still kept of a source's former session goes, in these families.
     pub fn drop_kept(&mut self, peer: PeerId, families: Families) {
-        self.acquit(peer);
+        let kept = self.kept_counts(peer);
+        if families
+            .iter()
+            .any(|family| kept[family.index()].received > 0)
+        {
+            // Who has most is counted again behind it.
+            self.judgement = Judgement::default();
+        }
         self.sources.drop_kept(peer, families);
     }
 
@@ -194,7 +202,11 @@ impl Rib {
         let kept = self.table.path(at);
         let is_same = (kept.attrs, kept.next_hop, kept.refusal)
             == (path.attrs, path.next_hop, path.refusal)
-            && self.sources.get(former).info == self.sources.get(source).info;
+            && self
+                .sources
+                .get(former)
+                .info
+                .is_same_speaker(&self.sources.get(source).info);
         if !is_same {
             return false;
         }

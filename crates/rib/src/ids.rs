@@ -170,6 +170,23 @@ pub struct ReceiverIdentity {
     pub keeps_routes: bool,
 }
 
+impl SourceInfo {
+    /// True if what this source announces is sent on in the same form as what the other does. Which addresses are ours says
+    /// nothing about it.
+    pub(crate) fn is_same_speaker(&self, other: &SourceInfo) -> bool {
+        let form = |info: &SourceInfo| {
+            (
+                info.kind,
+                info.remote_as,
+                info.local_as,
+                info.router_id,
+                info.address,
+            )
+        };
+        form(self) == form(other)
+    }
+}
+
 impl ReceiverIdentity {
     /// True if the next hop is an address of the receiver itself (RFC 4271 section 5.1.3).
     #[must_use]

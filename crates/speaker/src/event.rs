@@ -68,7 +68,7 @@ pub enum KeptEnd {
     NotAnnounced,
     /// It is back, and has not said within the stale time that it has announced all.
     NoEndOfRib,
-    /// It was disabled, reset or taken out of the configuration.
+    /// It was disabled, reset, taken out of the configuration, or is to be judged anew while it is away.
     NotWanted,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for KeptEnd {
             KeptEnd::NotForwarded => "it came back without having forwarded on",
             KeptEnd::NotAnnounced => "it came back without them",
             KeptEnd::NoEndOfRib => "it came back and sent no End-of-RIB within `stale-time`",
-            KeptEnd::NotWanted => "the peer was reset, disabled or removed",
+            KeptEnd::NotWanted => "the peer was changed, reset, disabled or removed",
         })
     }
 }

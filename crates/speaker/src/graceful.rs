@@ -22,6 +22,8 @@ use crate::restart::is_done;
 
 /// OPENs say for so long that we have restarted.
 const RESTARTED_FOR: Duration = Duration::from_secs(180);
+/// Routes of a peer that is away are kept no longer than this, whatever it asks for.
+const KEPT_FOR: Duration = Duration::from_secs(600);
 /// End-of-RIB is held back no longer than this after the first session came up.
 const HELD_FOR: Duration = Duration::from_secs(60);
 /// Where anybody may connect, everybody is taken to have come when nothing new was heard for this long.
@@ -107,6 +109,9 @@ impl Speaker {
         let since = self.comeback.since;
         if since.is_some_and(|since| now >= since + RESTARTED_FOR) {
             self.comeback.since = None;
+            for id in self.peers.ids() {
+                self.reconfigure(now, id);
+            }
         }
         if self.comeback.next_deadline().is_some_and(|at| at <= now) {
             self.comeback.next_look = Some(now + LOOK_EVERY);
@@ -143,11 +148,14 @@ impl Speaker {
             return Families::EMPTY;
         };
         let time = negotiated.graceful.map_or(0, |peer| peer.restart_time);
-        let mut families = negotiated.kept_after(&down.reason);
-        if time == 0 || !peer.wanted() {
+        let time = Duration::from_secs(time.into()).min(KEPT_FOR);
+        let counts = self.rib.path_counts(id);
+        let families = negotiated.kept_after(&down.reason).iter();
+        let families = families.filter(|family| counts[family.index()].received > 0);
+        let mut families: Families = families.collect();
+        if time.is_zero() || !peer.wanted() {
             families = Families::EMPTY;
         }
-        let time = Duration::from_secs(time.into());
         peer.kept = (!families.is_empty()).then(|| Kept {
             families,
             until: now + time,
@@ -210,6 +218,13 @@ impl Speaker {
         }
         self.rib.drop_kept(id, families);
         self.touch(id);
+    }
+
+    /// We do not read at present, so who is back may not have been heard.
+    pub(crate) fn forgive_absence(&mut self, until: Instant, id: PeerId) {
+        if let Some(kept) = self.peers.get_mut(id).and_then(|peer| peer.kept.as_mut()) {
+            kept.until = kept.until.max(until);
+        }
     }
 
     /// What is kept of a peer goes if its time is over.

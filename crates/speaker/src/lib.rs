@@ -193,6 +193,7 @@ impl Speaker {
         while let Some(id) = self.timers.pop_due(now) {
             if is_deaf && let Some(peer) = self.peers.get_mut(id) {
                 peer.session.forgive_silence(now);
+                self.forgive_absence(now + DEAF, id);
             }
             self.expire_kept(now, id);
             self.tell(now, id, session::Input::Timer);

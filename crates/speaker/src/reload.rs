@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use config::{Change, Config, Label, Subject};
 use rib::PeerId;
-use wire::{CeaseSubcode, Prefix};
+use wire::{CeaseSubcode, Families, Prefix};
 
-use crate::event::Event;
+use crate::event::{Event, KeptEnd};
 use crate::peer::{Peer, PeerSource};
 use crate::{ResetKind, Speaker};
 
@@ -87,15 +87,18 @@ impl Speaker {
         for peer in self.peers.iter_mut() {
             peer.set_guards(&self.guards);
         }
-        let of_api = |peer: &&Peer| peer.source == PeerSource::Api && peer.link.is_some();
+        let of_api = |peer: &&Peer| peer.source == PeerSource::Api;
         let asked: Vec<PeerId> = self.peers.iter().filter(of_api).map(Peer::id).collect();
         for id in asked {
             self.judge_again(now, id);
         }
     }
 
-    /// The routes of a peer pass policy again.
+    /// The routes of a peer pass policy again. What is kept of one that is away cannot, and goes.
     fn judge_again(&mut self, now: Instant, id: PeerId) {
+        if self.peers.get(id).is_some_and(|peer| peer.link.is_none()) {
+            return self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
+        }
         if self.request_refresh(now, id).is_err() {
             // A peer that cannot be asked for its routes sends them again when it comes back.
             let _ = self.reset_peer(now, id, ResetKind::Hard);
@@ -197,9 +200,7 @@ impl Speaker {
                 peer.source = source;
                 peer.set_config(new);
                 peer.set_guards(&self.guards);
-                if peer.link.is_some() {
-                    self.judge_again(now, id);
-                }
+                self.judge_again(now, id);
             }
             Label::Live
             | Label::Readvertise

@@ -274,6 +274,59 @@ fn a_disabled_peer_that_was_gone_already_loses_what_was_kept() {
 }
 
 #[test]
+fn a_lost_connection_is_no_restart_also_for_a_node_that_began_with_nothing() {
+    let (mut net, rr, ids) = settled();
+    let before = writes(&net, &ids);
+    net.sever(rr, ids[2]);
+    net.run_for(Duration::ZERO);
+    assert_eq!(up(&net, rr), 2);
+    whole_for(&mut net, &ids, MINUTE * 4);
+    assert_eq!(up(&net, rr), 3);
+    assert_eq!(kept_ends(&net, rr), []);
+    assert_eq!(writes(&net, &ids), before);
+}
+
+#[test]
+fn nothing_is_kept_of_a_peer_that_had_nothing() {
+    let mut net = Net::new(65_536);
+    let rr = graceful_reflector(&mut net, 250);
+    let text = "as: 64512\npeers:\n  - {address: 10.0.0.250, as: internal}\n";
+    let empty = net.add(config(config::Role::Node, text), &addresses(1));
+    assert!(net.run_until(MINUTE, |net| up(net, empty) == 1));
+    net.unplug(empty);
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(
+        net.speaker(rr).peers().count(),
+        0,
+        "it holds no place of the range"
+    );
+}
+
+#[test]
+fn a_new_policy_is_not_kept_from_routes_of_a_peer_that_is_away() {
+    let mut net = Net::new(65_536);
+    let text = |import: &str| {
+        format!(
+            "as: 64512\npeers:\n  - {{address: 10.0.0.1, as: internal, passive: true, import: {import}}}\n"
+        )
+    };
+    let rr = net.add(
+        config(config::Role::Reflector, &text("all")),
+        &addresses(250),
+    );
+    let one = node(&mut net, 1, TO_REFLECTOR);
+    let knows = |net: &Net| net.speaker(rr).rib().best(&block(1)).is_some();
+    assert!(net.run_until(MINUTE, knows));
+    net.unplug(one);
+    net.run_for(Duration::from_secs(5));
+    assert!(knows(&net));
+    let changed = config(config::Role::Reflector, &text("none"));
+    net.ask(rr, |speaker, now| speaker.reload(now, changed));
+    net.run_for(Duration::ZERO);
+    assert!(!knows(&net));
+}
+
+#[test]
 fn end_of_rib_of_a_reflector_comes_with_the_whole_table_or_after_a_minute() {
     let (mut net, rr, ids) = settled();
     net.unplug(rr);
