@@ -213,7 +213,7 @@ fn the_peer_page_shows_what_is_kept_of_a_peer_that_restarts() {
         nanos: 0,
     });
     let page = PeerView::new(peer).page(false);
-    let line = "  routes kept       4 ipv4-unicast, until it has announced them anew, or 2023-11-14T22:15:00Z\n";
+    let line = "  routes kept       4 ipv4-unicast; used until it has announced them anew, at most until 2023-11-14T22:15:00Z\n";
     assert!(page.contains(line), "no `{line}` in:\n{page}");
     assert!(
         !PeerView::new(established())

@@ -210,7 +210,7 @@ impl StateView {
             kept => kept.join(", "),
         };
         Some(format!(
-            "{kept}, until it has announced them anew, or {until}"
+            "{kept}; used until it has announced them anew, at most until {until}"
         ))
     }
 }
