@@ -303,7 +303,7 @@ fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
         let next = "put it right; it is tried again by itself, every few seconds";
         return Some(problem(v1::Severity::Error, subject(peer), cause, next));
     }
-    let (cause, next) = match peer.session().last_error() {
+    let (mut cause, next) = match peer.session().last_error() {
         Some(error) => {
             let age = wall.now().saturating_duration_since(error.at).as_secs();
             let advice = error.advice(peer.session().settings());
@@ -316,6 +316,12 @@ fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
             advice::before(peer),
         ),
     };
+    if let Some(kept) = peer.kept() {
+        let left = kept.until.saturating_duration_since(wall.now()).as_secs() + 1;
+        cause.push_str(&format!(
+            "; it may be restarting, so its routes are used for {left} s more"
+        ));
+    }
     Some(problem(v1::Severity::Error, subject(peer), cause, next))
 }
 

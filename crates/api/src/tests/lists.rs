@@ -370,3 +370,70 @@ fn health_and_reflection_answer() {
         }
     });
 }
+
+/// A client of the reflector that offers graceful restart comes up, announces a route, and is gone.
+fn comes_and_goes(speaker: &mut speaker::Speaker, now: std::time::Instant) {
+    use speaker::{Admission, CloseCause};
+    use wire::{Asn, Capability, Family, GracefulRestart, GracefulRestartFamily, Open};
+    let ends = ["10.0.0.250:179", "10.0.0.7:40000"].map(|end| end.parse().unwrap());
+    let Admission::Accepted { conn, .. } = speaker.on_accepted(now, ends[0], ends[1]) else {
+        panic!("it is in the range");
+    };
+    let family = Family::Ipv4Unicast.afi_safi();
+    let restart = GracefulRestart {
+        restarting: false,
+        notification: true,
+        restart_time: 120,
+        families: vec![GracefulRestartFamily {
+            family,
+            forwarding: true,
+        }],
+    };
+    let capabilities = vec![
+        Capability::Multiprotocol(family),
+        Capability::FourOctetAs(Asn(64512)),
+        Capability::GracefulRestart(restart),
+    ];
+    let open = Open::new(Asn(64512), 90, [10, 0, 0, 7].into(), capabilities);
+    speaker.on_bytes(now, conn, &open.encode());
+    speaker.on_bytes(now, conn, &wire::keepalive());
+    // ORIGIN, an empty AS_PATH, NEXT_HOP 10.0.0.7, LOCAL_PREF; 10.7.0.0/16.
+    let attributes =
+        b"\x40\x01\x01\x00\x40\x02\x00\x40\x03\x04\x0a\x00\x00\x07\x40\x05\x04\x00\x00\x00\x64";
+    let nlri = b"\x10\x0a\x07";
+    let mut update = vec![0xff; 16];
+    update.extend([
+        0,
+        23 + attributes.len() as u8 + 3,
+        2,
+        0,
+        0,
+        0,
+        attributes.len() as u8,
+    ]);
+    update.extend(attributes);
+    update.extend(nlri);
+    speaker.on_bytes(now, conn, &update);
+    assert_eq!(speaker.rib().stats().paths, 1);
+    speaker.on_closed(now, conn, CloseCause::Eof);
+}
+
+#[test]
+fn status_and_lists_say_what_is_kept_of_a_peer_that_may_be_restarting() {
+    test(async {
+        let lab = Lab::start(Role::Reflector, REFLECTOR);
+        lab.tell(comes_and_goes).await;
+        let channel = lab.channel().await;
+        let mut client = StatusServiceClient::new(channel.clone());
+        let answer = client.get_status(v1::GetStatusRequest {}).await.unwrap();
+        let summary = answer.into_inner().status.unwrap().summary;
+        assert!(summary.starts_with("peer 10.0.0.7 is Idle"), "{summary}");
+        assert!(
+            summary.contains("; it may be restarting, so its routes are used for 1"),
+            "{summary}"
+        );
+        let routes = list(&channel, best()).await;
+        assert_eq!(prefixes(&routes), ["10.7.0.0/16"]);
+        assert!(routes[0].flags.unwrap().stale);
+    });
+}
