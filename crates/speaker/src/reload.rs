@@ -194,25 +194,44 @@ impl Speaker {
             Label::PeerAdded => config::peer_label(&peer.config, &new).unwrap_or(Label::Live),
             label => label,
         };
+        if label == Label::SessionReset {
+            return self.replace_peer(now, id, new, source);
+        }
+        self.set_source(id, source);
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
         match label {
-            Label::SessionReset => return self.replace_peer(now, id, new, source),
             Label::SoftRefresh => {
-                peer.source = source;
                 peer.set_config(new);
                 peer.set_guards(&self.guards);
                 self.judge_again(now, id);
             }
             Label::Live
+            | Label::SessionReset
             | Label::Readvertise
             | Label::PeerAdded
             | Label::PeerRemoved
             | Label::Restart => {
-                peer.source = source;
                 peer.set_config(new);
             }
         }
         self.reconfigure(now, id);
         self.touch(id);
+    }
+
+    /// A peer belongs to somebody else now. One that came from a range gives its place in it back.
+    fn set_source(&mut self, id: PeerId, source: PeerSource) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let old = std::mem::replace(&mut peer.source, source);
+        if let PeerSource::Dynamic { range } = old
+            && peer.source != old
+            && let Some(count) = self.admission.dynamic.get_mut(&range)
+        {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// A peer begins anew with other settings. What an operator disabled stays down.

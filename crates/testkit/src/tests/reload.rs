@@ -88,6 +88,22 @@ fn a_dynamic_peer_that_the_file_now_names_is_what_the_file_says() {
 }
 
 #[test]
+fn a_dynamic_peer_that_the_file_names_as_it_is_keeps_its_session_and_frees_its_place() {
+    let mut net = Net::new(65_536);
+    let range = RANGE.replace("client: true", "client: true, limit: 1");
+    let rr = net.add(config(Role::Reflector, &range), &addresses(250));
+    let one = node(&mut net, 1, TO_REFLECTOR);
+    assert!(net.run_until(MINUTE, |net| up(net, one) == 1));
+    let named = "peers:\n  - {address: 10.0.0.1, as: internal, route-reflector-client: true}\n";
+    reload(&mut net, rr, Role::Reflector, &format!("{range}{named}"));
+    net.run_for(Duration::ZERO);
+    assert_eq!(up(&net, one), 1);
+    let two = node(&mut net, 2, TO_REFLECTOR);
+    assert!(net.run_until(MINUTE, |net| up(net, two) == 1));
+    assert_eq!(up(&net, one), 1);
+}
+
+#[test]
 fn peers_of_the_api_are_judged_by_changed_blocks_too() {
     let mut net = Net::new(65_536);
     let both = node_text(1, TO_REFLECTOR).replace("blocks: [", "blocks: [10.244.2.0/24, ");
