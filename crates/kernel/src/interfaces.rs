@@ -140,10 +140,10 @@ mod tests {
 
     use netlink_packet_core::{DoneMessage, NetlinkHeader, NetlinkMessage};
     use nix::libc;
-    use nix::sched::{CloneFlags, unshare};
 
     use super::*;
     use crate::netlink::push_attribute;
+    use crate::testing::in_namespace;
 
     fn notice(body: &[u8]) -> Message<'_> {
         Message {
@@ -200,15 +200,10 @@ mod tests {
 
     #[test]
     fn what_is_read_ends_with_the_word_that_it_is_all() {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("skipped: making a network namespace needs root");
+        let Some(read) = in_namespace(read) else {
             return;
-        }
-        let read = std::thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
-            read()
-        });
-        let (links, addresses) = read.join().unwrap().unwrap();
+        };
+        let (links, addresses) = read.unwrap();
         let lo = links.iter().find(|link| &*link.name == "lo").unwrap();
         assert_eq!((lo.index, lo.up), (1, false));
         assert_eq!(addresses, []);

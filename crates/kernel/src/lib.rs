@@ -23,6 +23,8 @@ mod port;
 mod query;
 mod socket;
 mod sysctl;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 pub use cleanup::{Cleaned, cleanup};

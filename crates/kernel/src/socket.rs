@@ -170,23 +170,15 @@ fn grow_buffers(socket: &Socket, octets: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use fib::{Action, Route, RouteKind, RouteOp};
-    use nix::sched::{CloneFlags, unshare};
+    use fib::Action;
 
     use super::*;
+    use crate::testing::{blackhole_op, in_namespace};
     use crate::{message, writer};
 
     #[test]
     fn only_the_routes_of_the_port_named_are_left_out() {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("skipped: making a network namespace needs root");
-            return;
-        }
-        let inside = std::thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
-            listen_to_two();
-        });
-        inside.join().unwrap();
+        in_namespace(listen_to_two);
     }
 
     fn listen_to_two() {
@@ -194,21 +186,11 @@ mod tests {
         let (mut ours, mut theirs, mut heard) = (open(), open(), open());
         heard.subscribe(libc::RTNLGRP_IPV4_ROUTE).unwrap();
         heard.ignore_routes_of(ours.port_id()).unwrap();
-        let op = |third: u8, action| RouteOp {
-            id: 1,
-            action,
-            route: Route {
-                prefix: format!("10.1.{third}.0/24").parse().unwrap(),
-                table: 254,
-                metric: 48,
-                protocol: 186,
-                kind: RouteKind::Blackhole,
-            },
-        };
         for action in [Action::Create, Action::Delete] {
             for (third, socket) in [(1, &mut ours), (2, &mut theirs)] {
-                let results = writer::apply(socket, &mut Vec::new(), &[op(third, action)]);
-                assert_eq!(results, [(1, Ok(()))]);
+                let op = blackhole_op(third, action);
+                let results = writer::apply(socket, &mut Vec::new(), &[op]);
+                assert_eq!(results, [(u64::from(third), Ok(()))]);
             }
         }
         // The kernel had said all that it says by the time it answered.
@@ -217,7 +199,7 @@ mod tests {
             said.push((message.kind, message::to_route(&message).unwrap()));
         };
         while matches!(heard.receive(&mut note).unwrap(), Received::Messages) {}
-        let theirs = op(2, Action::Create).route;
+        let theirs = blackhole_op(2, Action::Create).route;
         let all = [libc::RTM_NEWROUTE, libc::RTM_DELROUTE].map(|kind| (kind, theirs.clone()));
         assert_eq!(said, all);
     }

@@ -108,30 +108,19 @@ fn collect(
 
 #[cfg(test)]
 mod tests {
-    use fib::{Action, Route, RouteKind};
+    use fib::Action;
     use nix::errno::Errno;
-    use nix::sched::{CloneFlags, unshare};
     use nix::sys::socket::{setsockopt, sockopt};
 
     use super::*;
+    use crate::testing::{blackhole_op, in_namespace};
 
     /// The deletion of so many routes that are not there, and behind it a route that can be made.
     fn batch(refused: u8) -> Vec<RouteOp> {
-        let op = |third: u8, action| RouteOp {
-            id: u64::from(third),
-            action,
-            route: Route {
-                prefix: format!("10.1.{third}.0/24").parse().unwrap(),
-                table: 254,
-                metric: 48,
-                protocol: 186,
-                kind: RouteKind::Blackhole,
-            },
-        };
         let mut ops: Vec<RouteOp> = (0..refused)
-            .map(|third| op(third, Action::Delete))
+            .map(|third| blackhole_op(third, Action::Delete))
             .collect();
-        ops.push(op(refused, Action::Replace));
+        ops.push(blackhole_op(refused, Action::Replace));
         ops
     }
 
@@ -149,12 +138,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_never_taken_for_done() {
-        if !nix::unistd::geteuid().is_root() {
-            eprintln!("skipped: making a network namespace needs root");
-            return;
-        }
-        let inside = std::thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+        in_namespace(|| {
             let ops = batch(99);
             let refused = Some(Errno::ESRCH as i32);
             let mut socket = RouteSocket::open(1 << 20).unwrap();
@@ -170,6 +154,5 @@ mod tests {
             // It is over with that batch.
             assert_eq!(errnos(&mut socket, &batch(0)), [None]);
         });
-        inside.join().unwrap();
     }
 }
