@@ -93,9 +93,9 @@ fn walk(
             Received::Lost => return Err(Errno::ENOBUFS.into()),
         }
     }
-    match Errno::from_raw(end.unwrap_or_default()) {
+    match end.unwrap_or_default() {
         // A table in which nothing ever was does not exist.
-        Errno::UnknownErrno | Errno::ENOENT => Ok(()),
-        errno => Err(errno.into()),
+        0 | libc::ENOENT => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
