@@ -201,20 +201,10 @@ impl Speaker {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        match label {
-            Label::SoftRefresh => {
-                peer.set_config(new);
-                peer.set_guards(&self.guards);
-                self.judge_again(now, id);
-            }
-            Label::Live
-            | Label::SessionReset
-            | Label::Readvertise
-            | Label::PeerAdded
-            | Label::PeerRemoved
-            | Label::Restart => {
-                peer.set_config(new);
-            }
+        peer.set_config(new);
+        if label == Label::SoftRefresh {
+            peer.set_guards(&self.guards);
+            self.judge_again(now, id);
         }
         self.reconfigure(now, id);
         self.touch(id);
