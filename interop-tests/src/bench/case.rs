@@ -144,7 +144,7 @@ impl Case {
     pub(super) fn loss(clients: usize) -> Case {
         Case::Loss(Loss {
             clients,
-            deaths: 20,
+            deaths: 100,
         })
     }
 
