@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use config::{Config, OnStop, Role};
@@ -102,6 +103,7 @@ pub(crate) fn cleanup(path: &Path) -> Outcome {
         );
         return Ok(());
     };
+    refuse_while_running(&config.api.socket)?;
     let removed = kernel::cleanup(&[owner(settings)])?;
     for (prefix, reason) in &removed.failed {
         eprintln!("{prefix} could not be removed: {reason}");
@@ -114,4 +116,16 @@ pub(crate) fn cleanup(path: &Path) -> Outcome {
         return Ok(());
     }
     Err("some routes are left; run `bgpd cleanup` again once the reason is gone".into())
+}
+
+/// A daemon that runs would write again what is removed, and traffic would be lost in between.
+fn refuse_while_running(socket: &Path) -> Outcome {
+    match UnixStream::connect(socket) {
+        Ok(_) => Err(format!(
+            "bgpd is running here: somebody answers at {}; stop it, then run `bgpd cleanup` again",
+            socket.display()
+        )
+        .into()),
+        Err(_) => Ok(()),
+    }
 }

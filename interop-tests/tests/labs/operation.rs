@@ -254,8 +254,12 @@ fn stop_leaves_routes_and_cleanup_removes_them() -> Result<()> {
     assert!(own.contains("blackhole"), "{own:?}");
     scene.node.start()?;
     scene.has_routes_of(0)?;
-    scene.node.stop()?;
     let config = scene.node.config_path();
+    let (code, said) = scene.node.run_to_end(&["cleanup", "--config", &config])?;
+    assert_eq!(code, Some(1), "beside a daemon that runs: {said}");
+    assert!(said.contains("bgpd is running here"), "{said}");
+    scene.has_routes_of(0)?;
+    scene.node.stop()?;
     let (code, said) = scene.node.run_to_end(&["cleanup", "--config", &config])?;
     assert_eq!(code, Some(0), "{said}");
     for family in ["-4", "-6"] {
