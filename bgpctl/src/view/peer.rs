@@ -3,6 +3,7 @@
 
 mod config;
 mod detail;
+mod malformed;
 
 use std::time::SystemTime;
 
@@ -10,6 +11,7 @@ use proto::v1;
 use serde::Serialize;
 
 use self::config::ConfigView;
+use self::malformed::{MalformedCountersView, MalformedView};
 use super::{SourceView, at, family, lasting, some, word};
 use crate::output::Tabular;
 use crate::table::{Cell, Tone, printable};
@@ -53,6 +55,9 @@ struct StateView {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_until: Option<String>,
+    malformed: MalformedCountersView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_malformed: Option<MalformedView>,
     #[serde(skip)]
     raw: (v1::SessionState, Option<prost_types::Timestamp>),
 }
@@ -233,6 +238,8 @@ impl StateView {
             last_error: state.last_error.map(ErrorView::new),
             warnings: state.warnings,
             kept_until: at(state.kept_until),
+            malformed: MalformedCountersView::new(state.malformed.unwrap_or_default()),
+            last_malformed: state.last_malformed.map(MalformedView::new),
             raw,
         }
     }

@@ -1,6 +1,7 @@
 //! `PeerService` and `PeerControlService`.
 
 mod hindrance;
+mod malformed;
 mod settings;
 mod state;
 
@@ -114,7 +115,9 @@ impl PeerService for Api {
         let peer = self.asker.ask(move |speaker, now| {
             let id = find(speaker, &name)?;
             let peer = speaker.peer(id).ok_or_else(gone)?;
-            Ok::<_, Status>(message(speaker, peer, &clock.at(now)))
+            let mut message = message(speaker, peer, &clock.at(now));
+            malformed::add_octets(&mut message, peer);
+            Ok::<_, Status>(message)
         });
         let peer = Some(peer.await??);
         Ok(Response::new(v1::GetPeerResponse { peer }))

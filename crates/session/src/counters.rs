@@ -17,6 +17,8 @@ pub struct Counters {
     pub collisions: u64,
     /// Attempts to connect that failed.
     pub connect_failures: u64,
+    /// Connections and attempts that ended by what is noted as the last error.
+    pub errors: u64,
 }
 
 impl Counters {

@@ -276,6 +276,7 @@ impl Session {
             state,
             reason,
         };
+        self.counters.errors += 1;
         self.last_error = Some(error.clone());
         error
     }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use session::DownReason;
-use wire::{Families, Family};
+use wire::{Families, Family, Fault};
 
 /// How loud a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,8 +131,8 @@ pub enum Event {
     UpdateFault {
         /// The peer's name.
         peer: String,
-        /// The newest fault, as text for an operator.
-        fault: String,
+        /// The newest one, with what was done about it.
+        fault: Fault,
         /// Faults since the line before, this one included.
         count: u64,
     },
@@ -300,7 +300,8 @@ impl fmt::Display for Event {
             ),
             Event::UpdateFault { peer, fault, count } => write!(
                 f,
-                "peer {peer} sent a faulty UPDATE: {fault} ({count} since the last such line)"
+                "peer {peer} sent a faulty UPDATE: {fault}; {} ({count} since the last such line)",
+                fault.remedy
             ),
             Event::PathRefused {
                 peer,

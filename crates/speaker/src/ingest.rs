@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use policy::Import;
 use rib::{PeerId, RejectReason, Rib};
-use session::{FrameUse, Input};
+use session::{DownReason, FrameUse, Input, LastError};
 use wire::{Families, Fault, Frame, Reach, Update};
 
 use crate::Speaker;
 use crate::effect::ConnId;
 use crate::event::{Event, KeptEnd};
+use crate::malformed;
 
 /// What is handled in one go, in routes: about 200 microseconds. An UPDATE that was begun is handled to its end.
 const SLICE: usize = 512;
@@ -72,12 +73,14 @@ impl Speaker {
             match wire::next_frame(&octets[used..], wire::MAX_LEN) {
                 Ok(Some(_)) if done >= SLICE => return (used, true),
                 Ok(Some((frame, length))) => {
+                    let message = &octets[used..used + length];
                     used += length;
-                    done += self.on_frame(now, conn, frame) + length / OCTETS;
+                    done += self.on_frame(now, conn, frame, message) + length / OCTETS;
                 }
                 Ok(None) => return (used, false),
                 Err(fault) => {
-                    self.on_fault(now, conn, fault);
+                    let message = malformed::unframed(&octets[used..]);
+                    self.on_fault(now, conn, fault, message);
                     return (octets.len(), false);
                 }
             }
@@ -85,27 +88,35 @@ impl Speaker {
         (octets.len(), false)
     }
 
-    /// Gives how many routes it told of.
-    fn on_frame(&mut self, now: Instant, conn: ConnId, frame: Frame<'_>) -> usize {
+    /// Takes one frame, which is all of `message`. Gives how many routes it told of.
+    fn on_frame(&mut self, now: Instant, conn: ConnId, frame: Frame<'_>, message: &[u8]) -> usize {
         let Some((id, side)) = self.conns.get(conn).map(|known| (known.peer, known.side)) else {
             return 0;
         };
-        let body = frame.body;
         let Some(peer) = self.peers.get_mut(id) else {
             return 0;
         };
+        let before = peer.session.counters().errors;
         match peer.session.handle(now, Input::Frame { side, frame }) {
             FrameUse::Handled => {
+                if peer.session.counters().errors != before
+                    && let Some(LastError {
+                        reason: DownReason::Fault(fault),
+                        ..
+                    }) = peer.session.last_error()
+                {
+                    peer.malformations.note(now, fault.clone(), message);
+                }
                 self.settle(now, id);
                 0
             }
-            FrameUse::Update => match self.on_update(now, id, body) {
+            FrameUse::Update => match self.on_update(now, id, message) {
                 Ok(routes) => {
                     self.arm(id);
                     routes
                 }
                 Err(fault) => {
-                    self.on_fault(now, conn, fault);
+                    self.on_fault(now, conn, fault, message);
                     0
                 }
             },
@@ -113,15 +124,18 @@ impl Speaker {
     }
 
     /// A fault that ends the session: framing, or an UPDATE beyond repair.
-    fn on_fault(&mut self, now: Instant, conn: ConnId, fault: Fault) {
+    fn on_fault(&mut self, now: Instant, conn: ConnId, fault: Fault, message: &[u8]) {
         let Some((id, side)) = self.conns.get(conn).map(|known| (known.peer, known.side)) else {
             return;
         };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.malformations.note(now, fault.clone(), message);
+        }
         self.tell(now, id, Input::Fault { side, fault });
     }
 
-    /// Gives how many routes it told of.
-    fn on_update(&mut self, now: Instant, id: PeerId, body: &[u8]) -> Result<usize, Fault> {
+    /// Takes an UPDATE, with its header. Gives how many routes it told of.
+    fn on_update(&mut self, now: Instant, id: PeerId, message: &[u8]) -> Result<usize, Fault> {
         let Speaker {
             peers,
             rib,
@@ -137,6 +151,7 @@ impl Speaker {
         let Some(link) = peer.link.as_mut() else {
             return Ok(0);
         };
+        let body = message.get(wire::HEADER_LEN..).unwrap_or_default();
         let update = wire::decode_update(body, &link.decode, scratch)?;
         if let Some(family) = update.end_of_rib {
             // A fact once per session: a peer that repeats it must not fill the log.
@@ -153,10 +168,10 @@ impl Speaker {
             return Ok(0);
         }
         link.last_update = now;
-        if let Some(fault) = update.faults.last() {
-            peer.counters.update_faults += 1;
+        if let Some(fault) = worst(update.faults) {
+            peer.malformations.note(now, fault.clone(), message);
             if let Some(count) = peer.fault_lines.hit(now) {
-                let fault = fault.to_string();
+                let fault = fault.clone();
                 events.push(Event::UpdateFault {
                     peer: peer.config.name.clone(),
                     fault,
@@ -178,6 +193,11 @@ impl Speaker {
         let come = update.reach.iter().flatten().map(|reach| reach.nlri.len());
         Ok(gone.chain(come).sum())
     }
+}
+
+/// The first of the faults with the harshest remedy, which is the one that was applied.
+fn worst(faults: &[Fault]) -> Option<&Fault> {
+    faults.iter().rev().max_by_key(|fault| fault.remedy)
 }
 
 /// Puts one UPDATE into the table: withdrawals first, as RFC 4271 section 3.1 orders them. The

@@ -15,6 +15,7 @@ use wire::{CeaseSubcode, Families, Notification};
 use crate::Speaker;
 use crate::binding::{Readiness, needs};
 use crate::event::{Event, KeptEnd, Limiter};
+use crate::malformed::Malformations;
 use crate::peer::{Peer, PeerCounters, PeerSource};
 
 /// Why a request about a peer was not carried out.
@@ -156,6 +157,7 @@ impl Speaker {
             link: None,
             kept: None,
             counters: PeerCounters::default(),
+            malformations: Malformations::default(),
             attempt_lines: Limiter::default(),
             fault_lines: Limiter::default(),
             refusal_lines: Limiter::default(),

@@ -15,6 +15,7 @@ use crate::binding::{Readiness, needs};
 use crate::effect::ConnId;
 use crate::event::Limiter;
 use crate::graceful::Kept;
+use crate::malformed::Malformations;
 
 /// Where a peer comes from, which decides who may remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +61,6 @@ pub struct Link {
 /// Counters of one peer over all its sessions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeerCounters {
-    /// UPDATE messages with a fault that did not end the session (RFC 7606).
-    pub update_faults: u64,
     /// UPDATE messages whose path was refused by a check, such as an AS loop.
     pub paths_refused: u64,
 }
@@ -85,6 +84,7 @@ pub struct Peer {
     /// What is kept of its last session.
     pub(crate) kept: Option<Kept>,
     pub(crate) counters: PeerCounters,
+    pub(crate) malformations: Malformations,
     pub(crate) attempt_lines: Limiter,
     pub(crate) fault_lines: Limiter,
     pub(crate) refusal_lines: Limiter,
@@ -131,6 +131,11 @@ impl Peer {
     /// Its counters.
     pub fn counters(&self) -> PeerCounters {
         self.counters
+    }
+
+    /// What could not be taken as it came of what it sent (RFC 7606).
+    pub fn malformations(&self) -> &Malformations {
+        &self.malformations
     }
 
     /// Why it is held down, if an operator disabled it; may be empty.

@@ -18,6 +18,18 @@ pub enum Remedy {
     ResetSession,
 }
 
+/// As RFC 7606 section 2 names it.
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Remedy::DiscardAttribute => "attribute discard",
+            Remedy::TreatAsWithdraw => "treat-as-withdraw",
+            Remedy::DisableFamily => "AFI/SAFI disable",
+            Remedy::ResetSession => "session reset",
+        })
+    }
+}
+
 /// The part of a message in which a fault was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Section {

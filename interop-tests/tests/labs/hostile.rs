@@ -444,6 +444,55 @@ fn node_shows_the_last_error() -> Result<()> {
     Ok(())
 }
 
+/// What was malformed can be looked at, octet by octet, and every remedy is counted.
+#[test]
+fn node_shows_the_last_malformed_message() -> Result<()> {
+    if !can_run(&[Kind::Node]) {
+        return Ok(());
+    }
+    let lab = Lab::new("malformed")?;
+    let lan = lab.lan("lan")?;
+    let other = Spec::new(ATTACKER_AS, 3).as_neighbor().passive();
+    let spec = Spec::new(65001, 1).with(other);
+    let namespace = stage::on_lan(&lab, &lan, "node", &spec)?;
+    let mut node = Ours::new(Role::Node, &namespace, spec);
+    let attacker = lab.namespace("attacker")?;
+    lan.attach(&attacker, "eth0", &["10.0.0.3/24"])?;
+    node.start()?;
+    let shown = |wanted: &[u8], remedy: &str, counter: &str| {
+        let hex: String = wanted.iter().map(|octet| format!("{octet:02x}")).collect();
+        wait_for(SESSION_LIMIT, "the malformed message", || {
+            let state = &node.peer(ATTACKER.into())?["state"];
+            let last = &state["last_malformed"];
+            let is_shown = last["octets"] == hex.as_str()
+                && last["remedy"] == remedy
+                && last["text"].as_str().is_some_and(|text| !text.is_empty())
+                && state["malformed"][counter].as_u64() == Some(1);
+            is_shown
+                .then_some(())
+                .ok_or_else(|| LabError::new(last.to_string()))
+        })
+    };
+    let mut speaker = Speaker::establish(&attacker, ATTACKER, SUBJECT.into(), ATTACKER_AS)?;
+    let bad = AttributeSet::default()
+        .with(0x40, 1, &[7])
+        .with(0x40, 2, &[])
+        .with(0x40, 3, &ATTACKER.octets());
+    let update = update_v4(&bad, &["10.3.0.0/24".parse().expect("a prefix")]);
+    speaker.send(&update)?;
+    shown(&update, "treat-as-withdraw", "treat_as_withdraw")?;
+    let bad = raw(23, 2, &[0, 9, 0, 0]);
+    speaker.send(&bad)?;
+    shown(&bad, "session-reset", "session_reset")?;
+    let page = node.ctl(&["peer", "show", &ATTACKER.to_string()])?;
+    assert!(page.contains("Last malformed message"), "{page}");
+    assert!(page.contains("  0010              "), "{page}");
+    let process = node.process();
+    let log = process.map(|process| process.output()).unwrap_or_default();
+    assert!(log.contains("; treat-as-withdraw ("), "{log}");
+    Ok(())
+}
+
 mod makers {
     use super::*;
 

@@ -40,6 +40,7 @@ impl PeerView {
         self.session(&mut page, now);
         self.capabilities(&mut page);
         self.counts(&mut page);
+        self.malformed(&mut page, now);
         self.settings(&mut page);
         page.lines.push(String::new());
         page.lines.join("\n")
@@ -158,6 +159,23 @@ impl PeerView {
         page.head("Messages");
         let rows = vec![counters("sent", sent), counters("received", received)];
         page.lines.push(table(headers, rows));
+        page.line("malformed", self.state.malformed.text());
+    }
+
+    fn malformed(&self, page: &mut Page, now: SystemTime) {
+        let Some(last) = &self.state.last_malformed else {
+            return;
+        };
+        page.head("Last malformed message");
+        page.line("fault", last.line());
+        page.maybe(
+            "received",
+            last.raw_at
+                .map(|at| format!("{} ago", time::short(time::since(&at, now)))),
+        );
+        for (place, octets) in last.dump() {
+            page.line(&place, octets);
+        }
     }
 
     fn settings(&self, page: &mut Page) {

@@ -6,6 +6,7 @@ use speaker::{Peer, Speaker};
 use wire::{AddPathMode, Capability, ErrorCode, Family, MessageType, Notification};
 
 use super::hindrance::hindrances;
+use super::malformed;
 use super::settings::family;
 use crate::clock::Wall;
 
@@ -50,6 +51,8 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
             .map(|hindrance| hindrance.cause)
             .collect(),
         kept_until: peer.kept().map(|kept| wall.timestamp(kept.until)),
+        last_malformed: malformed::last(peer.malformations(), wall),
+        malformed: Some(malformed::counters(peer.malformations())),
     }
 }
 
