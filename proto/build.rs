@@ -6,9 +6,10 @@ use std::{env, error::Error, fs};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "bgpd/v1/bgp.proto",
     "bgpd/v1/kernel.proto",
+    "bgpd/v1/node_control.proto",
     "bgpd/v1/peer.proto",
     "bgpd/v1/peer_control.proto",
     "bgpd/v1/route.proto",

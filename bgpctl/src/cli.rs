@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Route(route::RouteArgs),
     /// Our routes in the kernel
     Kernel(KernelArgs),
+    /// Tell peers to prefer others, before maintenance; sessions stay up
+    Drain(DrainArgs),
     /// Follow what changes
     Watch(WatchArgs),
     /// Print a script that completes arguments in a shell
@@ -133,6 +135,19 @@ impl FamilyArgs {
             (false, false) => v1::Family::Unspecified,
         }
     }
+}
+
+/// `bgpctl drain`.
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// Only the session with this peer, by name or address. Default: all
+    pub(crate) peer: Option<String>,
+    /// Why: shown in the status, and sent to peers when the daemon then stops
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+    /// Take it back
+    #[arg(long, conflicts_with = "reason")]
+    pub(crate) off: bool,
 }
 
 /// `bgpctl watch`.

@@ -1,5 +1,6 @@
 //! What each command asks and prints.
 
+mod drain;
 mod kernel;
 mod peer;
 mod route;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli, output: &mut Output<'_>) -> Result<(), Failure
         Command::Peer(args) => peer::run(channel, args.verb, output).await,
         Command::Route(args) => route::run(channel, args.verb, output).await,
         Command::Kernel(args) => kernel::run(channel, args.verb, output).await,
+        Command::Drain(args) => drain::run(channel, args, output).await,
         Command::Watch(args) => watch::run(channel, &args, output).await,
         Command::Completion { .. } => Ok(()),
     }
@@ -56,11 +58,14 @@ struct Done<'a> {
 }
 
 fn done(output: &mut Output<'_>, peer: &str, result: &str) -> Result<(), Failure> {
-    let view = Done {
-        peer: Some(peer),
-        result,
-    };
-    output.object(&view, |_| {
-        format!("peer {} {result}\n", crate::table::printable(peer))
+    done_with(output, Some(peer), result)
+}
+
+/// The same of the whole speaker, if no peer is named.
+fn done_with(output: &mut Output<'_>, peer: Option<&str>, result: &str) -> Result<(), Failure> {
+    let view = Done { peer, result };
+    output.object(&view, |_| match peer {
+        Some(peer) => format!("peer {} {result}\n", crate::table::printable(peer)),
+        None => format!("this speaker {result}\n"),
     })
 }

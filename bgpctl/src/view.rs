@@ -99,6 +99,33 @@ impl SourceView {
     }
 }
 
+/// That something is drained.
+#[derive(Debug, Serialize)]
+pub(crate) struct DrainView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl DrainView {
+    fn new(drain: v1::Drain) -> DrainView {
+        DrainView {
+            since: at(drain.since),
+            reason: some(drain.reason),
+        }
+    }
+
+    /// For people.
+    fn line(&self) -> String {
+        let since = self.since.as_deref().unwrap_or("-");
+        match &self.reason {
+            Some(reason) => format!("since {since}: {reason}"),
+            None => format!("since {since}"),
+        }
+    }
+}
+
 /// A count and its noun, in singular or plural.
 fn counted(count: u64, [one, many]: [&str; 2]) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

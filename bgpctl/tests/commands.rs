@@ -101,6 +101,36 @@ fn a_peer_is_made_shown_and_deleted() {
 }
 
 #[test]
+fn a_speaker_or_a_peer_is_drained_and_stays_after_all() {
+    let fake = Fake::start();
+    assert_eq!(
+        good(bgpctl(&fake, "drain --reason upgrade")),
+        "this speaker is drained; not saved: a restart of the process ends it\n"
+    );
+    assert!(good(bgpctl(&fake, "drain a")).starts_with("peer a is drained; "));
+    assert_eq!(
+        good(bgpctl(&fake, "drain a --off")),
+        "peer a is no longer drained\n"
+    );
+    let json = good(bgpctl(&fake, "drain --off -o json"));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["result"], "is no longer drained");
+    assert_eq!(
+        fake.asked(),
+        [
+            "DrainRequest { peer: None, reason: \"upgrade\" }",
+            "DrainRequest { peer: Some(\"a\"), reason: \"\" }",
+            "UndrainRequest { peer: Some(\"a\") }",
+            "UndrainRequest { peer: None }",
+        ]
+    );
+    assert_eq!(
+        bgpctl(&fake, "drain --off --reason x").status.code(),
+        Some(2)
+    );
+}
+
+#[test]
 fn routes_are_announced_and_withdrawn() {
     let fake = Fake::start();
     let text = good(bgpctl(

@@ -9,6 +9,8 @@ mod addpath;
 mod bench;
 #[path = "labs/demo.rs"]
 mod demo;
+#[path = "labs/drain.rs"]
+mod drain;
 #[path = "labs/exchange.rs"]
 mod exchange;
 #[path = "labs/graceful.rs"]

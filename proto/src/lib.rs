@@ -10,7 +10,7 @@
 //! | service | right |
 //! |---|---|
 //! | `StatusService`, `PeerService`, `RouteService`, `KernelService`, `WatchService` | read |
-//! | `PeerControlService`, `RouteControlService` | write |
+//! | `PeerControlService`, `RouteControlService`, `NodeControlService` | write |
 
 /// Package `bgpd.v1`, generated. Its docs are the comments of the `.proto` files:
 /// a message or field without one does not compile (`missing_docs`).

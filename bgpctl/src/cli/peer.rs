@@ -226,6 +226,10 @@ pub(crate) struct PeerAddArgs {
     /// The file on the daemon's host whose first line is the password (TCP MD5)
     #[arg(long, value_name = "PATH")]
     pub(crate) password_file: Option<String>,
+    /// Prefer its routes with GRACEFUL_SHUTDOWN least (RFC 8326)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) graceful_shutdown: Option<bool>,
 }
 
 /// An address family.
@@ -293,6 +297,7 @@ impl PeerAddArgs {
             ttl_security: self.ttl_security,
             bind_device: self.bind_device,
             password_file: self.password_file,
+            graceful_shutdown: self.graceful_shutdown,
         }
     }
 }

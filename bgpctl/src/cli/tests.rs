@@ -88,7 +88,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
         --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2 \
         --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
-        --ttl-security=2 --bind-device eth0 --password-file /run/md5";
+        --ttl-security=2 --bind-device eth0 --password-file /run/md5 --graceful-shutdown=false";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -132,6 +132,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         ttl_security: Some(2),
         bind_device: Some("eth0".into()),
         password_file: Some("/run/md5".into()),
+        graceful_shutdown: Some(false),
     };
     assert_eq!(add.into_config(), wanted);
 }

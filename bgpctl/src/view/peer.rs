@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::config::ConfigView;
 use self::malformed::{MalformedCountersView, MalformedView};
-use super::{SourceView, at, family, lasting, some, word};
+use super::{DrainView, SourceView, at, family, lasting, some, word};
 use crate::output::Tabular;
 use crate::table::{Cell, Tone, printable};
 use crate::time;
@@ -58,6 +58,8 @@ struct StateView {
     malformed: MalformedCountersView,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_malformed: Option<MalformedView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain: Option<DrainView>,
     #[serde(skip)]
     raw: (v1::SessionState, Option<prost_types::Timestamp>),
 }
@@ -240,6 +242,7 @@ impl StateView {
             kept_until: at(state.kept_until),
             malformed: MalformedCountersView::new(state.malformed.unwrap_or_default()),
             last_malformed: state.last_malformed.map(MalformedView::new),
+            drain: state.drain.map(DrainView::new),
             raw,
         }
     }

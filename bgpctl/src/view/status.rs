@@ -3,7 +3,7 @@
 use proto::v1;
 use serde::Serialize;
 
-use super::{at, counted, word};
+use super::{DrainView, at, counted, word};
 use crate::table::{Tone, printable};
 use crate::time;
 
@@ -27,6 +27,8 @@ pub(crate) struct StatusView {
     kernel: Option<KernelView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drain: Option<DrainView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,6 +118,7 @@ impl StatusView {
                 route_octets: memory.route_octets,
                 route_limit_octets: memory.route_limit_octets,
             }),
+            drain: status.drain.map(DrainView::new),
         }
     }
 
@@ -182,6 +185,9 @@ impl StatusView {
                 self.routes.api
             ),
         ];
+        if let Some(drain) = &self.drain {
+            lines.push(format!("drained   {}", printable(&drain.line())));
+        }
         if let Some(kernel) = &self.kernel {
             lines.push(format!(
                 "kernel    {} installed, {} pending, {} failed, {} stale",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use proto::v1::kernel_service_server::{KernelService, KernelServiceServer};
+use proto::v1::node_control_service_server::{NodeControlService, NodeControlServiceServer};
 use proto::v1::peer_control_service_server::{PeerControlService, PeerControlServiceServer};
 use proto::v1::peer_service_server::{PeerService, PeerServiceServer};
 use proto::v1::route_control_service_server::{RouteControlService, RouteControlServiceServer};
@@ -97,6 +98,7 @@ async fn serve(listener: UnixListener, log: Log) -> Result<(), tonic::transport:
         .add_service(RouteServiceServer::new(log.clone()))
         .add_service(RouteControlServiceServer::new(log.clone()))
         .add_service(KernelServiceServer::new(log.clone()))
+        .add_service(NodeControlServiceServer::new(log.clone()))
         .add_service(WatchServiceServer::new(log))
         .serve_with_incoming(UnixListenerStream::new(listener))
         .await
@@ -242,6 +244,25 @@ impl PeerControlService for Log {
     ) -> Result<Response<v1::ResetPeerResponse>, Status> {
         self.note(request);
         Ok(Response::new(v1::ResetPeerResponse {}))
+    }
+}
+
+#[tonic::async_trait]
+impl NodeControlService for Log {
+    async fn drain(
+        &self,
+        request: Request<v1::DrainRequest>,
+    ) -> Result<Response<v1::DrainResponse>, Status> {
+        self.note(request);
+        Ok(Response::new(v1::DrainResponse {}))
+    }
+
+    async fn undrain(
+        &self,
+        request: Request<v1::UndrainRequest>,
+    ) -> Result<Response<v1::UndrainResponse>, Status> {
+        self.note(request);
+        Ok(Response::new(v1::UndrainResponse {}))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use prost_types::Timestamp;
+use proto::v1;
+use speaker::Drain;
 
 /// A wall clock that is off by more than this was set.
 const SET: Duration = Duration::from_secs(1);
@@ -64,6 +66,14 @@ impl Wall {
         let mut timestamp = Timestamp::from(wall);
         timestamp.nanos -= timestamp.nanos % 1_000_000;
         timestamp
+    }
+
+    /// That something is drained.
+    pub(crate) fn drain(&self, drain: &Drain) -> v1::Drain {
+        v1::Drain {
+            since: Some(self.timestamp(drain.since)),
+            reason: drain.reason.clone(),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod ask;
 mod clock;
 mod fault;
 mod kernel;
+mod node;
 mod page;
 mod peer;
 mod route;

@@ -24,7 +24,7 @@ const PEERS: usize = 32;
 /// Octets of a shutdown communication at most (RFC 9003 section 2).
 const MAX_REASON: usize = 255;
 
-pub(crate) use self::hindrance::{Hindrance, hindrances};
+pub(crate) use self::hindrance::{Hindrance, drain_cause, hindrances};
 
 /// A peer as it is now.
 pub(crate) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::Peer {
@@ -156,7 +156,7 @@ fn check_foreign(speaker: &Speaker, address: IpAddr) -> Result<(), Status> {
     violations.into_result("the peer")
 }
 
-fn check_reason(reason: &str) -> Result<(), Status> {
+pub(crate) fn check_reason(reason: &str) -> Result<(), Status> {
     let mut violations = Violations::default();
     if reason.len() > MAX_REASON {
         violations.add(

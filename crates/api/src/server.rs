@@ -5,6 +5,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::time::Duration;
 
 use proto::v1::kernel_service_server::KernelServiceServer;
+use proto::v1::node_control_service_server::NodeControlServiceServer;
 use proto::v1::peer_control_service_server::PeerControlServiceServer;
 use proto::v1::peer_service_server::PeerServiceServer;
 use proto::v1::route_control_service_server::RouteControlServiceServer;
@@ -68,6 +69,7 @@ async fn serve(
     health.set_serving::<RouteServiceServer<Api>>().await;
     health.set_serving::<RouteControlServiceServer<Api>>().await;
     health.set_serving::<KernelServiceServer<Api>>().await;
+    health.set_serving::<NodeControlServiceServer<Api>>().await;
     health.set_serving::<WatchServiceServer<Api>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
@@ -84,6 +86,7 @@ async fn serve(
         .add_service(RouteServiceServer::new(api.clone()))
         .add_service(RouteControlServiceServer::new(api.clone()))
         .add_service(KernelServiceServer::new(api.clone()))
+        .add_service(NodeControlServiceServer::new(api.clone()))
         .add_service(WatchServiceServer::new(api))
         .serve_with_incoming(accepted(listener))
         .await?;

@@ -90,6 +90,7 @@ fn message(speaker: &Speaker, wall: &Wall) -> v1::Status {
             route_octets: speaker.rib().route_octets() as u64,
             route_limit_octets: config.limits.routes as u64,
         }),
+        drain: speaker.drained().map(|drain| wall.drain(drain)),
     }
 }
 
@@ -177,6 +178,7 @@ fn problems(speaker: &Speaker, wall: &Wall) -> Vec<v1::Problem> {
             next,
         )
     }));
+    problems.extend(drain_problem(speaker));
     problems.extend(memory_problem(
         speaker.rib().route_octets(),
         speaker.config().limits.routes,
@@ -337,6 +339,13 @@ fn disabled(peer: &Peer) -> Option<v1::Problem> {
     };
     let next = format!("bgpctl peer enable {}", peer.config().address);
     Some(problem(v1::Severity::Warning, subject(peer), cause, next))
+}
+
+/// That we say that we leave: no fault, but easily forgotten.
+fn drain_problem(speaker: &Speaker) -> Option<v1::Problem> {
+    let cause = peer::drain_cause(speaker.drained()?);
+    let next = "bgpctl drain --off";
+    Some(problem(v1::Severity::Warning, "this speaker", cause, next))
 }
 
 #[cfg(test)]

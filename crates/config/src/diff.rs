@@ -221,6 +221,9 @@ fn speaker(old: &Config, new: &Config, changes: &mut Vec<Change>) {
             text,
         });
     };
+    if old.farewell != new.farewell {
+        live("on-stop is changed".to_owned());
+    }
     for block in old
         .blocks
         .iter()

@@ -27,8 +27,8 @@ pub use expand::Environment;
 pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;
 pub use model::{
-    Api, Config, DynamicRange, GracefulRestart, HoldTime, Kernel, Limits, Listen, Log, LogFormat,
-    LogLevel, NextHopRule, OnStop, PathLimit, Peer, RT_TABLE_MAIN, RemoteAs, Role,
+    Api, Config, DynamicRange, Farewell, GracefulRestart, HoldTime, Kernel, Limits, Listen, Log,
+    LogFormat, LogLevel, NextHopRule, OnStop, PathLimit, Peer, RT_TABLE_MAIN, RemoteAs, Role,
 };
 pub use raw::RawPeer;
 pub use resolve::resolve_peer;

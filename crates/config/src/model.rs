@@ -16,7 +16,9 @@ use wire::{Asn, Prefix};
 
 pub(crate) use group::{Fields, Group, Groups, Slot};
 pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
-pub use settings::{Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN};
+pub use settings::{
+    Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN,
+};
 
 /// Which program the configuration is for. Defaults differ, and a reflector has no kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +56,8 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// Ranges from which unknown peers may connect. They do not overlap.
     pub dynamic: Vec<DynamicRange>,
+    /// What the process does when it is told to stop.
+    pub farewell: Farewell,
     /// Paths of different neighbouring AS may share a multipath route.
     pub multipath_relax: bool,
     /// The gRPC API.

@@ -27,6 +27,7 @@ pub(crate) struct RawConfig {
     pub(crate) groups: Vec<(Text, RawPeer)>,
     pub(crate) peers: Vec<RawPeer>,
     pub(crate) dynamic: Vec<RawRange>,
+    pub(crate) stop: RawStop,
     pub(crate) process: RawProcess,
 }
 
@@ -66,6 +67,12 @@ pub(crate) struct RawRange {
     pub(crate) peer: RawPeer,
 }
 
+/// What the process does when it is told to stop.
+pub(crate) struct RawStop {
+    pub(crate) on_stop: Option<Text>,
+    pub(crate) drain_time: Option<Text>,
+}
+
 /// Settings of the process rather than of BGP.
 #[derive(Default)]
 pub(crate) struct RawProcess {
@@ -96,6 +103,10 @@ impl RawConfig {
             groups: groups(reader, &mut top),
             peers: peers(reader, &mut top),
             dynamic: ranges(reader, &mut top),
+            stop: RawStop {
+                on_stop: reader.text(&mut top, "on-stop"),
+                drain_time: reader.text(&mut top, "drain-time"),
+            },
             process: RawProcess::read(reader, &mut top),
         };
         reader.close(top);

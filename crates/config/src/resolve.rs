@@ -81,6 +81,7 @@ fn resolve_into(raw: &RawConfig, role: Role, faults: &mut Faults) -> Option<Conf
         prefix_sets,
         peers,
         dynamic,
+        farewell: process::farewell(faults, raw),
         multipath_relax: process::multipath_relax(faults, &raw.process, role),
         api: process::api(faults, &raw.process, role),
         log: process::log(faults, &raw.process),

@@ -398,3 +398,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_process_that_is_told_to_stop_restarts_or_drains() {
+    let farewell = |lines: &str| node(&format!("as: 64512\n{lines}")).farewell;
+    assert_eq!(farewell(""), Farewell::Restart);
+    assert_eq!(farewell("on-stop: restart"), Farewell::Restart);
+    let drain = |seconds| Farewell::Drain(Duration::from_secs(seconds));
+    assert_eq!(farewell("on-stop: drain"), drain(10));
+    assert_eq!(farewell("on-stop: drain\ndrain-time: 0"), drain(0));
+    let removes = "on-stop: drain\nkernel: {on-stop: remove}";
+    assert_eq!(farewell(removes), drain(10));
+}

@@ -73,6 +73,7 @@ fn join(rib: &mut Rib) {
         local_v6: None,
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: NonZeroU8::MIN,
+        drained: false,
         encode: ENCODE,
     };
     let identity = ReceiverIdentity {

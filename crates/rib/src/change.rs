@@ -84,7 +84,8 @@ impl Rib {
         let old = std::mem::replace(&mut group.settings, settings.clone());
         group.resends |= old.kind != settings.kind
             || old.local_as != settings.local_as
-            || old.cluster_id != settings.cluster_id;
+            || old.cluster_id != settings.cluster_id
+            || old.drained != settings.drained;
         group.drop_image();
         group.rewalk = Some(0);
         for peer in &group.alone {

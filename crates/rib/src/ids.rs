@@ -152,6 +152,8 @@ pub struct ExportSettings {
     /// How many paths of a destination the receiver is told of at most, the best ones, in families with ADD-PATH (RFC
     /// 7911). In others it is one.
     pub paths: NonZeroU8,
+    /// We are about to leave the receiver, and say so with every route (RFC 8326 section 4).
+    pub drained: bool,
     /// What the receiver can read: four-octet AS numbers, path identifiers, next hops of the other family, message size.
     pub encode: EncodeContext,
 }

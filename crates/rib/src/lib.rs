@@ -4,7 +4,7 @@
 //! [`Rib`] is one value. A turn of whoever drives it:
 //!
 //! 1. [`Rib::source_up`] and [`Rib::join`] when a session comes up; [`Rib::leave`] and [`Rib::source_down`] when it goes.
-//! 2. For each UPDATE: [`Rib::check`], [`Rib::intern`], then [`Rib::withdraw`] and [`Rib::announce`] per NLRI, and
+//! 2. For each UPDATE: [`Rib::check`], [`Rib::intern`], [`Rib::amend`], then [`Rib::withdraw`] and [`Rib::announce`] per NLRI, and
 //!    [`Rib::release`].
 //! 3. [`Rib::flush`]: export groups pull what changed, each destination once, and encode it once into their log.
 //!    [`Rib::next_flush`] says when to come again.
@@ -18,6 +18,7 @@
 //! RFC 4271 sections 9.1 and 9.2, RFC 4456, RFC 4760, RFC 2918, RFC 4724 section 2 (End-of-RIB), RFC 1997, RFC 7911.
 
 mod alone;
+mod amend;
 mod apply;
 mod arena;
 mod change;
@@ -39,6 +40,7 @@ mod testing;
 mod versions;
 mod work;
 
+pub use amend::Amends;
 pub use consumer::{Consumed, ConsumerId, DestView};
 pub use group::GroupCounters;
 pub use query::{ListPlace, Listing, PathView, PrefixFilter, Query, RowSink};
@@ -56,7 +58,7 @@ mod pool;
 
 pub use decide::{Challenge, PathKey, Rung};
 pub use decide::{challenge, choose, compare, multipath, tied_through};
-pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, NextHopPool};
+pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF, NextHopPool};
 
 mod check;
 mod transform;

@@ -28,6 +28,9 @@ use slab::Slab;
 /// The degree of preference of a route that carries none (RFC 4271 9.1.1 leaves it to us; 100 is what everybody uses).
 pub const DEFAULT_LOCAL_PREF: u32 = 100;
 
+/// The degree of preference of a route that whoever told it is about to withdraw (RFC 8326 4.1): any other one wins.
+pub const LEAST_LOCAL_PREF: u32 = 0;
+
 /// What decision and export ask of an attribute set, read once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttrKey {
@@ -45,18 +48,19 @@ pub struct AttrKey {
     pub cluster_list_len: u16,
     /// ORIGIN.
     pub origin: Origin,
-    flags: u8,
+    flags: u16,
 }
 
 impl AttrKey {
-    const HAS_MED: u8 = 1 << 0;
-    const HAS_LOCAL_PREF: u8 = 1 << 1;
-    const NO_EXPORT: u8 = 1 << 2;
-    const NO_ADVERTISE: u8 = 1 << 3;
-    const NO_EXPORT_SUBCONFED: u8 = 1 << 4;
-    const GRACEFUL_SHUTDOWN: u8 = 1 << 5;
-    const LLGR_STALE: u8 = 1 << 6;
-    const NO_LLGR: u8 = 1 << 7;
+    const HAS_MED: u16 = 1 << 0;
+    const HAS_LOCAL_PREF: u16 = 1 << 1;
+    const NO_EXPORT: u16 = 1 << 2;
+    const NO_ADVERTISE: u16 = 1 << 3;
+    const NO_EXPORT_SUBCONFED: u16 = 1 << 4;
+    const GRACEFUL_SHUTDOWN: u16 = 1 << 5;
+    const LLGR_STALE: u16 = 1 << 6;
+    const NO_LLGR: u16 = 1 << 7;
+    const BLACKHOLE: u16 = 1 << 8;
 
     /// Reads the key of an attribute set.
     #[must_use]
@@ -138,9 +142,15 @@ impl AttrKey {
     pub const fn no_llgr(&self) -> bool {
         self.flags & Self::NO_LLGR != 0
     }
+
+    /// True with BLACKHOLE (RFC 7999).
+    #[must_use]
+    pub const fn blackhole(&self) -> bool {
+        self.flags & Self::BLACKHOLE != 0
+    }
 }
 
-fn community_flag(community: Community) -> u8 {
+fn community_flag(community: Community) -> u16 {
     match community {
         Community::NO_EXPORT => AttrKey::NO_EXPORT,
         Community::NO_ADVERTISE => AttrKey::NO_ADVERTISE,
@@ -148,6 +158,7 @@ fn community_flag(community: Community) -> u8 {
         Community::GRACEFUL_SHUTDOWN => AttrKey::GRACEFUL_SHUTDOWN,
         Community::LLGR_STALE => AttrKey::LLGR_STALE,
         Community::NO_LLGR => AttrKey::NO_LLGR,
+        Community::BLACKHOLE => AttrKey::BLACKHOLE,
         // Any other community is a name between operators: it has no meaning here.
         _ => 0,
     }

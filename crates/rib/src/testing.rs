@@ -163,6 +163,7 @@ impl Bench {
             local_v6: Some("2001:db8:ffff::1".parse().unwrap()),
             export: Arc::clone(&self.export),
             paths: NonZeroU8::MIN,
+            drained: false,
             encode: EncodeContext {
                 add_path: if self.has_ids {
                     Families::ALL

@@ -8,16 +8,17 @@
 //! Bytes are spliced, not decoded: what is not named here is copied as it stands. Export policy is asked elsewhere.
 //!
 //! RFC 4271 5.1 (attributes between and inside ASes), 9.2 (iBGP to iBGP); RFC 4456 6, 8, 10 (reflection);
-//! RFC 1997 (well-known communities); RFC 4360 6 (non-transitive communities); RFC 2545 3, RFC 8950 (next hops).
+//! RFC 1997 (well-known communities); RFC 4360 6 (non-transitive communities); RFC 2545 3, RFC 8950 (next hops);
+//! RFC 8326 4 (leaving).
 
 use std::fmt;
 use std::iter::Peekable;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use wire::{AttrBuilder, AttrView, Family, NextHop, Origin, code};
+use wire::{AttrBuilder, AttrView, Community, Family, NextHop, Origin, code};
 
 use crate::ids::{ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
-use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF};
+use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
 
 /// Why a route is not sent to a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -280,17 +281,14 @@ pub fn outgoing(
 /// Appends the attributes that the receiver gets, in canonical form, to `out`.
 pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut Vec<u8>) {
     out.reserve(attrs.bytes().len() + 24);
-    let mut splice = Splice {
-        rest: attrs.iter().peekable(),
-        out,
-    };
+    let mut splice = Splice::new(attrs.iter(), out);
     match edit {
         Edit::External { keep_med } => external(splice, keep_med, to),
         Edit::Internal => {
-            local_pref(&mut splice);
+            local_pref(&mut splice, to);
             splice.copy_rest();
         }
-        Edit::Reflect { originator } => reflect(splice, originator, to.cluster_id),
+        Edit::Reflect { originator } => reflect(splice, originator, to),
     }
 }
 
@@ -305,6 +303,7 @@ where
         splice.put(OPTIONAL, code::MED, &[med]);
     }
     splice.take(code::LOCAL_PREF);
+    farewell(&mut splice, to);
     splice.take(code::ORIGINATOR_ID);
     splice.take(code::CLUSTER_LIST);
     for (code, size) in [
@@ -327,33 +326,52 @@ where
 }
 
 /// RFC 4456 8: who brought the route into our AS, and through which clusters it came.
-fn reflect<'a, I>(mut splice: Splice<'a, '_, I>, originator: Option<Ipv4Addr>, cluster: Ipv4Addr)
+fn reflect<'a, I>(mut splice: Splice<'a, '_, I>, originator: Option<Ipv4Addr>, to: &ExportSettings)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
-    local_pref(&mut splice);
+    local_pref(&mut splice, to);
     let known = splice.take(code::ORIGINATOR_ID);
     let added = originator.map(|id| id.octets());
     if let Some(id) = known.or(added.as_ref().map(|id| &id[..])) {
         splice.put(OPTIONAL, code::ORIGINATOR_ID, &[id]);
     }
     let clusters = splice.take(code::CLUSTER_LIST).unwrap_or_default();
-    splice.put(OPTIONAL, code::CLUSTER_LIST, &[&cluster.octets(), clusters]);
+    splice.put(
+        OPTIONAL,
+        code::CLUSTER_LIST,
+        &[&to.cluster_id.octets(), clusters],
+    );
     splice.copy_rest();
 }
 
-/// RFC 4271 5.1.5: every route inside our AS carries LOCAL_PREF.
-fn local_pref<'a, I>(splice: &mut Splice<'a, '_, I>)
+/// RFC 4271 5.1.5: every route inside our AS carries LOCAL_PREF. Once we are about to leave, the least one, so that any
+/// other path wins (RFC 8326 4).
+fn local_pref<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
-    let default = DEFAULT_LOCAL_PREF.to_be_bytes();
     let preference = splice.take(code::LOCAL_PREF);
-    splice.put(
-        TRANSITIVE,
-        code::LOCAL_PREF,
-        &[preference.unwrap_or(&default)],
+    let (least, default) = (
+        LEAST_LOCAL_PREF.to_be_bytes(),
+        DEFAULT_LOCAL_PREF.to_be_bytes(),
     );
+    let preference = match to.drained {
+        true => &least,
+        false => preference.unwrap_or(&default),
+    };
+    splice.put(TRANSITIVE, code::LOCAL_PREF, &[preference]);
+    farewell(splice, to);
+}
+
+/// RFC 8326 4: what we tell while we are about to leave says so.
+fn farewell<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    if to.drained {
+        splice.add_communities(std::iter::once(Community::GRACEFUL_SHUTDOWN));
+    }
 }
 
 /// Flag bits and the segment type of AS_PATH (RFC 4271 4.3); the bit of an extended community (RFC 4360 2).
@@ -364,12 +382,39 @@ const AS_SEQUENCE: u8 = 2;
 const NON_TRANSITIVE: u8 = 0x40;
 
 /// Copies attributes in the order of their codes, with others put in on the way.
-struct Splice<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> {
+pub(crate) struct Splice<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> {
     rest: Peekable<I>,
     out: &'o mut Vec<u8>,
 }
 
-impl<'a, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, '_, I> {
+impl<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, 'o, I> {
+    pub(crate) fn new(attrs: I, out: &'o mut Vec<u8>) -> Self {
+        Splice {
+            rest: attrs.peekable(),
+            out,
+        }
+    }
+
+    /// Puts LOCAL_PREF in, or in place of the one that is there (RFC 4271 5.1.5).
+    pub(crate) fn set_local_pref(&mut self, preference: u32) {
+        self.take(code::LOCAL_PREF);
+        self.put(TRANSITIVE, code::LOCAL_PREF, &[&preference.to_be_bytes()]);
+    }
+
+    /// Puts communities behind the others, those that are not there (RFC 1997).
+    pub(crate) fn add_communities(&mut self, communities: impl Iterator<Item = Community>) {
+        self.copy_below(code::COMMUNITIES);
+        let there = self.rest.next_if(|(_, at, _)| *at == code::COMMUNITIES);
+        let (flags, _, known) = there.unwrap_or((OPTIONAL | TRANSITIVE, code::COMMUNITIES, &[]));
+        let is_known = |one: &[u8; 4]| known.chunks(one.len()).any(|other| other == one);
+        let added = communities.map(|community| community.0.to_be_bytes());
+        let added: Vec<[u8; 4]> = added.filter(|one| !is_known(one)).collect();
+        let all = [known, added.as_flattened()];
+        if all.iter().any(|part| !part.is_empty()) {
+            self.put(flags, code::COMMUNITIES, &all);
+        }
+    }
+
     /// Copies everything up to this code and takes the attribute itself out, if it is there.
     fn take(&mut self, code: u8) -> Option<&'a [u8]> {
         self.copy_below(code);
@@ -383,7 +428,7 @@ impl<'a, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, '_, I> {
         }
     }
 
-    fn copy_rest(mut self) {
+    pub(crate) fn copy_rest(mut self) {
         while let Some((flags, code, value)) = self.rest.next() {
             self.put(flags, code, &[value]);
         }

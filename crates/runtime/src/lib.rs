@@ -145,11 +145,11 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         listeners,
         kernel,
         asks,
-        reload,
+        mut reload,
         remove_routes_on_stop,
         give_back,
     } = parts;
-    let signals = stop::Signals::new()?;
+    let mut signals = stop::Signals::new()?;
     greet(&speaker);
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
@@ -167,11 +167,15 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     }
     core.spawn(pump::begin(Rc::clone(&core)));
     core.spawn(pump::pump(Rc::clone(&core), memory::Memory::new(give_back)));
-    tokio::select! {
-        () = signals.serve(&core, reload) => {}
+    let told = async {
+        signals.serve(&core, &mut reload).await;
+        signals.drain(&core).await
+    };
+    let is_for_good = tokio::select! {
+        is_for_good = told => is_for_good,
         () = core.broken.notified() => return Err(RuntimeError::Broken),
-    }
-    stop::stop(&core, remove_routes_on_stop).await;
+    };
+    stop::stop(&core, is_for_good || remove_routes_on_stop).await;
     Ok(())
 }
 

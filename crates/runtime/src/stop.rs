@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use config::Farewell;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Reload;
@@ -11,6 +12,9 @@ use crate::core::Core;
 
 /// How long sessions may take to say goodbye, and the kernel to take our routes away.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// What peers are told as the reason, where an operator gave none before.
+const STOPPING: &str = "the speaker is stopping";
 
 pub(crate) struct Signals {
     hangup: Signal,
@@ -28,14 +32,39 @@ impl Signals {
     }
 
     /// Reloads on SIGHUP; returns on SIGTERM and SIGINT.
-    pub(crate) async fn serve(mut self, core: &Rc<Core>, mut reload: Reload) {
+    pub(crate) async fn serve(&mut self, core: &Rc<Core>, reload: &mut Reload) {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => reload_now(core, &mut reload),
+                _ = self.hangup.recv() => reload_now(core, reload),
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
             }
         }
+    }
+
+    /// Where the configuration wants it, has peers prefer others before we end, and waits until they had time for that. A
+    /// second SIGTERM or SIGINT ends the wait. True if we do not come back.
+    pub(crate) async fn drain(&mut self, core: &Rc<Core>) -> bool {
+        let Farewell::Drain(time) = core.speaker.borrow().config().farewell else {
+            return false;
+        };
+        let since = core.with(|speaker, now| {
+            if speaker.drained().is_none() {
+                speaker.drain(now, STOPPING);
+            }
+            speaker.drained().map_or(now, |drain| drain.since)
+        });
+        let left = time.saturating_sub(since.elapsed());
+        tracing::info!(
+            "leaving in {} s: peers are told to prefer others",
+            left.as_secs()
+        );
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            _ = self.terminate.recv() => tracing::info!("told again to stop: leaving now"),
+            _ = self.interrupt.recv() => tracing::info!("told again to stop: leaving now"),
+        }
+        true
     }
 }
 

@@ -183,6 +183,13 @@ pub enum Event {
         /// What of them.
         fact: KeptFact,
     },
+    /// We are about to leave, or no longer (RFC 8326).
+    Drained {
+        /// The peer that we leave; `None`: all.
+        peer: Option<String>,
+        /// What was said about it, if it begins; may be empty.
+        reason: Option<String>,
+    },
     /// A family is not announced because there is no next hop of it to give.
     NoNextHop {
         /// The peer's name.
@@ -240,6 +247,7 @@ impl Event {
             | Event::Readiness { lack: None, .. }
             | Event::EndOfRib { .. }
             | Event::Kept { .. }
+            | Event::Drained { .. }
             | Event::Swept { .. }
             | Event::KernelWhole
             | Event::Reloaded { .. } => Severity::Info,
@@ -326,6 +334,7 @@ impl fmt::Display for Event {
                 write!(f, "peer {peer} sent its whole table of {family}")
             }
             Event::Kept { peer, fact } => write!(f, "peer {peer}: {fact}"),
+            Event::Drained { peer, reason } => drained(f, peer.as_deref(), reason.as_deref()),
             Event::NoNextHop { peer, family } => write!(
                 f,
                 "peer {peer}: {family} is not announced: this node has no address of that family on the \
@@ -359,6 +368,18 @@ impl fmt::Display for Event {
 fn names(families: Families, between: &str) -> String {
     let names: Vec<&str> = families.iter().map(Family::name).collect();
     names.join(between)
+}
+
+fn drained(f: &mut fmt::Formatter<'_>, peer: Option<&str>, reason: Option<&str>) -> fmt::Result {
+    match peer {
+        Some(peer) => write!(f, "peer {peer} is ")?,
+        None => f.write_str("this speaker is ")?,
+    }
+    match reason {
+        None => f.write_str("no longer drained"),
+        Some("") => f.write_str("drained: peers are told to prefer others"),
+        Some(reason) => write!(f, "drained ({reason}): peers are told to prefer others"),
+    }
 }
 
 fn readiness(f: &mut fmt::Formatter<'_>, peer: &str, lack: Option<&str>) -> fmt::Result {

@@ -5,11 +5,12 @@
 use std::time::Instant;
 
 use policy::Import;
-use rib::{PeerId, RejectReason, Rib};
+use rib::{Amends, PeerId, RejectReason, Rib};
 use session::{DownReason, FrameUse, Input, LastError};
 use wire::{Families, Fault, Frame, Reach, Update};
 
 use crate::Speaker;
+use crate::drain::amends;
 use crate::effect::ConnId;
 use crate::event::{Event, KeptEnd};
 use crate::malformed;
@@ -168,6 +169,7 @@ impl Speaker {
             return Ok(0);
         }
         link.last_update = now;
+        let is_external = !link.negotiated.internal;
         if let Some(fault) = worst(update.faults) {
             peer.malformations.note(now, fault.clone(), message);
             if let Some(count) = peer.fault_lines.hit(now) {
@@ -179,7 +181,8 @@ impl Speaker {
                 });
             }
         }
-        if let Some(reason) = apply(rib, id, &peer.import, &update) {
+        let amends = amends(peer, is_external);
+        if let Some(reason) = apply(rib, id, (&peer.import, amends), &update) {
             peer.counters.paths_refused += 1;
             if let Some(count) = peer.refusal_lines.hit(now) {
                 events.push(Event::PathRefused {
@@ -203,7 +206,12 @@ fn worst(faults: &[Fault]) -> Option<&Fault> {
 /// Puts one UPDATE into the table: withdrawals first, as RFC 4271 section 3.1 orders them. The
 /// reason, if the path as a whole was refused; its NLRI then replace, and so withdraw, what the
 /// peer announced before.
-fn apply(rib: &mut Rib, id: PeerId, import: &Import, update: &Update<'_>) -> Option<RejectReason> {
+fn apply(
+    rib: &mut Rib,
+    id: PeerId,
+    rules: (&Import, Amends),
+    update: &Update<'_>,
+) -> Option<RejectReason> {
     for gone in update.unreach.iter().flatten() {
         for nlri in gone.nlri.iter() {
             rib.withdraw(id, nlri);
@@ -211,7 +219,7 @@ fn apply(rib: &mut Rib, id: PeerId, import: &Import, update: &Update<'_>) -> Opt
     }
     let mut refused = None;
     for reach in update.reach.iter().flatten() {
-        refused = announce(rib, id, import, update, reach).or(refused);
+        refused = announce(rib, id, rules, update, reach).or(refused);
     }
     refused
 }
@@ -219,12 +227,13 @@ fn apply(rib: &mut Rib, id: PeerId, import: &Import, update: &Update<'_>) -> Opt
 fn announce(
     rib: &mut Rib,
     id: PeerId,
-    import: &Import,
+    (import, amends): (&Import, Amends),
     update: &Update<'_>,
     reach: &Reach<'_>,
 ) -> Option<RejectReason> {
     let checked = rib.check(id, update.attrs, &reach.next_hop);
     let attrs = rib.intern(update.attrs);
+    let attrs = rib.amend(attrs, amends);
     rib.announce_all(id, attrs, reach.next_hop, reach.nlri.iter(), |prefix| {
         checked?;
         let verdict = import.evaluate(prefix, update.attrs);

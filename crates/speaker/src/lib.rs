@@ -9,6 +9,7 @@
 
 mod binding;
 mod conn;
+mod drain;
 mod effect;
 mod event;
 mod graceful;
@@ -42,6 +43,7 @@ use wire::{DecodeScratch, Prefix};
 pub use session::{CloseCause, Sending, Unfit};
 
 pub use crate::binding::{Binding, Bound};
+pub use crate::drain::Drain;
 pub use crate::effect::{Admission, ConnId, Dial, Effect, Guard};
 pub use crate::event::{Event, KeptEnd, KeptFact, Severity};
 pub use crate::graceful::Kept;
@@ -94,6 +96,7 @@ pub struct Speaker {
     watches: Watches,
     api_routes: ApiRoutes,
     admission: AdmissionState,
+    drain: Option<Drain>,
     clock: Clock,
     host_warnings: Vec<String>,
     config_warnings: Vec<String>,
@@ -158,6 +161,7 @@ impl Speaker {
             watches: Watches::default(),
             api_routes: ApiRoutes::new(),
             admission: AdmissionState::default(),
+            drain: None,
             clock: Clock {
                 started: now,
                 running: false,

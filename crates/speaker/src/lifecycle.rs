@@ -163,6 +163,7 @@ impl Speaker {
             refusal_lines: Limiter::default(),
             readiness,
             revision: 0,
+            drain: None,
             disabled,
             forced_on: false,
         });
@@ -430,9 +431,11 @@ impl Speaker {
         } else {
             self.leave_kernel();
         }
+        let reason = self.drain.take().map(|drain| drain.reason);
+        let reason = reason.filter(|reason| !reason.is_empty());
+        let reason = reason.unwrap_or_else(|| "the speaker is stopping".to_owned());
         for id in self.peers.ids() {
-            let farewell =
-                Notification::cease(CeaseSubcode::AdminShutdown, "the speaker is stopping");
+            let farewell = Notification::cease(CeaseSubcode::AdminShutdown, &reason);
             let input = match remove_routes {
                 true => Input::Disable {
                     notification: farewell,

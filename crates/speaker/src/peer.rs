@@ -12,6 +12,7 @@ use session::{Negotiated, Session, Side};
 use wire::{DecodeContext, Families, Prefix};
 
 use crate::binding::{Readiness, needs};
+use crate::drain::Drain;
 use crate::effect::ConnId;
 use crate::event::Limiter;
 use crate::graceful::Kept;
@@ -91,6 +92,8 @@ pub struct Peer {
     pub(crate) revision: u64,
     /// How it stands with what it needs of the host.
     pub(crate) readiness: Readiness,
+    /// An operator is about to leave it.
+    pub(crate) drain: Option<Drain>,
     /// The reason an operator gave when disabling it through the API.
     pub(crate) disabled: Option<String>,
     /// An operator enabled it through the API although the file says otherwise.
@@ -136,6 +139,11 @@ impl Peer {
     /// What could not be taken as it came of what it sent (RFC 7606).
     pub fn malformations(&self) -> &Malformations {
         &self.malformations
+    }
+
+    /// That it alone is drained, if it is.
+    pub fn drained(&self) -> Option<&Drain> {
+        self.drain.as_ref()
     }
 
     /// Why it is held down, if an operator disabled it; may be empty.

@@ -224,11 +224,17 @@ impl Speaker {
         }
     }
 
-    /// A peer begins anew with other settings. What an operator disabled stays down.
+    /// A peer begins anew with other settings. What an operator disabled stays down, and whom
+    /// one leaves is still left.
     fn replace_peer(&mut self, now: Instant, id: PeerId, new: config::Peer, source: PeerSource) {
-        let disabled = self.peers.get(id).and_then(|peer| peer.disabled.clone());
+        let old = self.peers.get(id);
+        let disabled = old.and_then(|peer| peer.disabled.clone());
+        let drain = old.and_then(|peer| peer.drain.clone());
         self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
         let id = self.place_peer(new, source, disabled);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.drain = drain;
+        }
         self.enable_if_wanted(now, id);
     }
 

@@ -130,6 +130,7 @@ impl Speaker {
             local_v4: hops.v4,
             local_v6: hops.v6,
             export: Arc::clone(&peer.export),
+            drained: self.leaves(peer),
             // Of no meaning, and so the same for all, where no path identifiers were agreed on.
             paths: match add_path.is_empty() {
                 true => NonZeroU8::MIN,

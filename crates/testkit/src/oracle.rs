@@ -2,7 +2,7 @@
 //! It shares no code with the speaker: not the ladder, not the checks, not the export rules, not even the reading of
 //! attributes.
 //!
-//! RFC 4271 sections 5, 6.3, 9.1 and 9.2; RFC 4456 sections 6, 8, 9 and 10; RFC 1997; RFC 4360 section 6.
+//! RFC 4271 sections 5, 6.3, 9.1 and 9.2; RFC 4456 sections 6, 8, 9 and 10; RFC 1997; RFC 4360 section 6; RFC 8326 section 4.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,6 +17,7 @@ const KNOWN: [u8; 12] = [1, 2, 4, 5, 6, 7, 8, 9, 10, 16, 25, 32];
 
 const NO_EXPORT: u32 = 0xffff_ff01;
 const NO_ADVERTISE: u32 = 0xffff_ff02;
+const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
 
 /// What a peer is to the reflector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +66,8 @@ pub struct Oracle {
     pub address: Ipv4Addr,
     /// What it gives as next hop of IPv6 routes.
     pub next_hop_v6: Ipv6Addr,
+    /// It says that it is about to leave (RFC 8326).
+    pub is_drained: bool,
     parties: BTreeMap<PeerHandle, Party>,
     routes: BTreeMap<Prefix, BTreeMap<PeerHandle, Route>>,
 }
@@ -77,6 +80,7 @@ impl Oracle {
             router_id,
             address,
             next_hop_v6,
+            is_drained: false,
             parties: BTreeMap::new(),
             routes: BTreeMap::new(),
         }
@@ -127,6 +131,9 @@ impl Oracle {
             kept.remove(code::LOCAL_PREF);
             kept.remove(code::ORIGINATOR_ID);
             kept.remove(code::CLUSTER_LIST);
+            if words(kept.get(code::COMMUNITIES)).contains(&GRACEFUL_SHUTDOWN) {
+                kept.set(TRANSITIVE, code::LOCAL_PREF, vec![0; 4]);
+            }
         }
         kept.attrs
             .retain(|attr| KNOWN.contains(&attr.code) || attr.flags & TRANSITIVE != 0);
@@ -243,7 +250,7 @@ impl Oracle {
         {
             return None;
         }
-        let out = if party.kind.is_internal() {
+        let mut out = if party.kind.is_internal() {
             let mut out = self.inside(source, best);
             if party.next_hop_self && !source.kind.is_internal() {
                 out.next_hop = self.own_next_hop(prefix);
@@ -252,6 +259,17 @@ impl Oracle {
         } else {
             self.outside(prefix, best)
         };
+        if self.is_drained {
+            let mut said = communities;
+            if !said.contains(&GRACEFUL_SHUTDOWN) {
+                said.push(GRACEFUL_SHUTDOWN);
+            }
+            let said = said.into_iter().flat_map(u32::to_be_bytes).collect();
+            out.set(OPTIONAL | TRANSITIVE, code::COMMUNITIES, said);
+            if party.kind.is_internal() {
+                out.set(TRANSITIVE, code::LOCAL_PREF, vec![0; 4]);
+            }
+        }
         let own = &party.script;
         let is_excluded = from == to
             || out.number(code::ORIGINATOR_ID) == Some(u32::from(own.router_id))

@@ -64,7 +64,7 @@ impl Bird {
     pub fn ask(&self, question: &str) -> Result<String> {
         let socket = self.file("ctl");
         let mut command = vec![BIRDC, "-r", "-s", &socket];
-        if question.starts_with("configure") {
+        if !question.starts_with("show") {
             command.remove(1);
         }
         command.extend(question.split(' '));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{Announcement, Daemon, Kind, Neighbor, Path, SessionState, Spec};
+use super::{Announcement, Daemon, Kind, Neighbor, Path, SessionState, Spec, community};
 use crate::lab::{Namespace, Process, Spawn};
 use crate::{LabError, Result, wait_for};
 
@@ -330,10 +330,8 @@ fn read_path(path: &Value) -> Result<Path> {
     read.local_pref = number(&path["locPrf"]);
     let communities = path["community"]["string"].as_str().unwrap_or_default();
     for pair in communities.split_whitespace() {
-        let halves = pair
-            .split_once(':')
-            .and_then(|(high, low)| Some((high.parse().ok()?, low.parse().ok()?)));
-        read.communities.insert(halves.ok_or_else(not_understood)?);
+        let community = community(pair).ok_or_else(not_understood)?;
+        read.communities.insert(community);
     }
     read.originator_id = path["originatorId"].as_str().and_then(|id| id.parse().ok());
     let clusters = path["clusterList"]["list"]

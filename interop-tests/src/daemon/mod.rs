@@ -359,6 +359,25 @@ impl Path {
 /// What a daemon received from one peer.
 pub type Routes = BTreeMap<IpNet, Path>;
 
+/// The well-known communities by the names that some daemons show.
+const WELL_KNOWN: &[(&str, (u16, u16))] = &[
+    ("graceful-shutdown", (65535, 0)),
+    ("llgr-stale", (65535, 6)),
+    ("no-llgr", (65535, 7)),
+    ("blackhole", (65535, 666)),
+    ("no-export", (65535, 65281)),
+    ("no-advertise", (65535, 65282)),
+];
+
+/// A community as two numbers or by its name.
+fn community(text: &str) -> Option<(u16, u16)> {
+    if let Some((_, numbers)) = WELL_KNOWN.iter().find(|(name, _)| *name == text) {
+        return Some(*numbers);
+    }
+    let (high, low) = text.split_once(':')?;
+    Some((high.parse().ok()?, low.parse().ok()?))
+}
+
 /// The state of a session as the daemon itself names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionState {

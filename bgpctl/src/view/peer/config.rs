@@ -67,6 +67,8 @@ pub(crate) struct ConfigView {
     pub(crate) bind_device: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) password_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) graceful_shutdown: Option<bool>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -157,6 +159,7 @@ impl ConfigView {
             ttl_security: config.ttl_security,
             bind_device: config.bind_device,
             password_file: config.password_file,
+            graceful_shutdown: config.graceful_shutdown,
         }
     }
 }

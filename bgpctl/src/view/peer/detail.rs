@@ -6,7 +6,7 @@ use super::config::PolicyView;
 use super::{CapabilityView, CountersView, PeerView, StateView};
 use crate::table::{Cell, Table, printable};
 use crate::time;
-use crate::view::SourceView;
+use crate::view::{DrainView, SourceView};
 
 /// Lines of a name and a value.
 struct Page {
@@ -101,6 +101,7 @@ impl PeerView {
             notification.and_then(|n| n.shutdown_message.as_ref()),
         );
         page.maybe("routes kept", state.kept());
+        page.maybe("drained", state.drain.as_ref().map(DrainView::line));
         for warning in &state.warnings {
             page.line("warning", warning);
         }
@@ -209,6 +210,7 @@ impl PeerView {
         let md5 = config.password_file.as_ref();
         page.maybe("authentication", md5.map(|file| format!("md5 from {file}")));
         page.maybe("add-path send", config.add_path_send.as_ref());
+        page.maybe("graceful shutdown", yes(config.graceful_shutdown));
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());
         page.maybe("stale time", config.stale_time.as_ref());

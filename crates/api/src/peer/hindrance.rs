@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use policy::{ExportMode, ImportMode};
 use rib::PathCounts;
 use session::{DownReason, State};
-use speaker::{Peer, Speaker};
+use speaker::{Drain, Peer, Speaker};
 use wire::Family;
 
 /// Something that keeps routes from flowing although nothing failed.
@@ -36,6 +36,7 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
         });
     }
     found.extend(unheard(peer));
+    found.extend(drained(peer));
     if let Some(link) = peer.link() {
         let families = link.negotiated.families.iter();
         let mute = families.filter(|family| !link.announced.contains(*family));
@@ -47,6 +48,22 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
         found.extend(all_refused(config, &counts));
     }
     found
+}
+
+/// That we say to a peer alone that we leave it.
+fn drained(peer: &Peer) -> Option<Hindrance> {
+    Some(Hindrance {
+        cause: drain_cause(peer.drained()?),
+        next: format!("bgpctl drain {} --off", peer.config().address),
+    })
+}
+
+/// That something is drained, to be read behind its name.
+pub(crate) fn drain_cause(drain: &Drain) -> String {
+    match drain.reason.as_str() {
+        "" => "is drained: others are preferred".into(),
+        reason => format!("is drained ({reason}): others are preferred"),
+    }
 }
 
 /// That a peer that is held to something is not heard of: one that is not as its settings say is as silent as one that is

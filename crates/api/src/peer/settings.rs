@@ -58,6 +58,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         ttl_security,
         bind_device,
         password_file,
+        graceful_shutdown,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -98,6 +99,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         ttl_security: text("ttl-security", ttl_security.as_ref()),
         bind_device: text("bind-device", bind_device.as_ref()),
         password_file: text("password-file", password_file.as_ref()),
+        graceful_shutdown: text("graceful-shutdown", graceful_shutdown.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -236,6 +238,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
             .password_file
             .as_deref()
             .map(|path| path.display().to_string()),
+        graceful_shutdown: (!peer.is_internal()).then_some(peer.graceful_shutdown),
     }
 }
 

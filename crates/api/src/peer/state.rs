@@ -53,6 +53,7 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
         kept_until: peer.kept().map(|kept| wall.timestamp(kept.until)),
         last_malformed: malformed::last(peer.malformations(), wall),
         malformed: Some(malformed::counters(peer.malformations())),
+        drain: peer.drained().map(|drain| wall.drain(drain)),
     }
 }
 

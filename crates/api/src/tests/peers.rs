@@ -334,3 +334,55 @@ fn a_soft_reset_needs_a_session_and_a_kind() {
             .unwrap();
     });
 }
+
+#[test]
+fn what_is_drained_is_shown_until_it_is_taken_back() {
+    use proto::v1::node_control_service_client::NodeControlServiceClient;
+    use proto::v1::status_service_client::StatusServiceClient;
+
+    async fn status(channel: &Channel) -> v1::Status {
+        let mut client = StatusServiceClient::new(channel.clone());
+        let answer = client.get_status(v1::GetStatusRequest {}).await.unwrap();
+        answer.into_inner().status.unwrap()
+    }
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let mut control = NodeControlServiceClient::new(channel.clone());
+        let drain = |peer: Option<&str>, reason: &str| v1::DrainRequest {
+            peer: peer.map(str::to_owned),
+            reason: reason.into(),
+        };
+        control.drain(drain(None, "new kernel")).await.unwrap();
+        control.drain(drain(Some("tor"), "")).await.unwrap();
+        let shown = status(&channel).await;
+        assert_eq!(shown.drain.unwrap().reason, "new kernel");
+        let told = |subject: &str| {
+            let problems = shown.problems.iter();
+            let mut of = problems.filter(|problem| problem.subject == subject);
+            let all = of.by_ref().map(|p| (p.cause.clone(), p.next_step.clone()));
+            all.collect::<Vec<_>>()
+        };
+        let cause = "is drained (new kernel): others are preferred".to_owned();
+        let next = "bgpctl drain --off".to_owned();
+        assert_eq!(told("this speaker"), [(cause, next)]);
+        let next = "bgpctl drain 10.0.0.254 --off";
+        let of_tor = told("peer tor (10.0.0.254)");
+        assert!(of_tor.iter().any(|(_, step)| step == next), "{of_tor:?}");
+        let state = get(&channel, "tor").await.unwrap().state.unwrap();
+        assert_eq!(state.drain.unwrap().reason, "");
+        let all = v1::UndrainRequest { peer: None };
+        control.undrain(all).await.unwrap();
+        let one = v1::UndrainRequest {
+            peer: Some("tor".into()),
+        };
+        control.undrain(one).await.unwrap();
+        assert!(status(&channel).await.drain.is_none());
+        let state = get(&channel, "tor").await.unwrap().state.unwrap();
+        assert!(state.drain.is_none());
+        let nobody = control.drain(drain(Some("nobody"), "")).await.unwrap_err();
+        assert_eq!(nobody.code(), Code::NotFound);
+        let long = control.drain(drain(None, &"x".repeat(256))).await;
+        assert_eq!(long.unwrap_err().code(), Code::InvalidArgument);
+    });
+}

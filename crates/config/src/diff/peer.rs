@@ -55,6 +55,11 @@ impl Effects {
         );
         effects.flag("import", Cost::Import, old.import != new.import);
         effects.flag("export", Cost::Export, old.export != new.export);
+        effects.value(
+            "graceful-shutdown",
+            Cost::Import,
+            [old.graceful_shutdown, new.graceful_shutdown],
+        );
         effects.flag(
             "description",
             Cost::Live,
@@ -87,6 +92,18 @@ impl Effects {
     /// The keys that changed, with old and new value where these are short.
     pub(super) fn keys(&self) -> &[String] {
         &self.keys
+    }
+
+    fn value<T: PartialEq + fmt::Display>(
+        &mut self,
+        key: &str,
+        cost: Cost,
+        [before, after]: [T; 2],
+    ) {
+        if before != after {
+            self.keys.push(format!("{key} {before} -> {after}"));
+            self.costs.push(cost);
+        }
     }
 
     fn flag(&mut self, key: &str, cost: Cost, changed: bool) {
@@ -126,6 +143,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         bind_device,
         password_file: _,
         add_path_send: _,
+        graceful_shutdown: _,
         graceful,
         group,
         description: _,

@@ -137,6 +137,11 @@ fn each_key_has_its_cost_and_touches_no_other_peer() {
             Label::Readvertise,
             "next-hop-v6 none -> fd00::1: the peer is sent what that changes, the session stays",
         ),
+        (
+            ", graceful-shutdown: false",
+            Label::SoftRefresh,
+            "graceful-shutdown true -> false: routes pass policy again, the session stays",
+        ),
         (", passive: true", Label::Live, "passive false -> true"),
         (", send-hold: 7", Label::Live, "send-hold none -> 7"),
         (", connect-retry: 7", Label::Live, "connect-retry 5 -> 7"),

@@ -186,6 +186,8 @@ pub struct Peer {
     pub password_file: Option<Arc<Path>>,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
+    /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
+    pub graceful_shutdown: bool,
     /// Graceful restart (RFC 4724).
     pub graceful: GracefulRestart,
     /// Name of the group that the settings were taken from.
@@ -259,6 +261,7 @@ impl PartialEq for Peer {
             bind_device,
             password_file,
             add_path_send,
+            graceful_shutdown,
             graceful,
             group,
             description,
@@ -289,6 +292,7 @@ impl PartialEq for Peer {
             && *bind_device == other.bind_device
             && *password_file == other.password_file
             && *add_path_send == other.add_path_send
+            && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful
             && *group == other.group
             && *description == other.description

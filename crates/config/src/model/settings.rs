@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where to wait for connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,15 @@ pub enum OnStop {
     Keep,
     /// They are removed.
     Remove,
+}
+
+/// What the process does when it is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// It ends at once and is about to return: routes stay, here and with peers that can keep them (RFC 4724).
+    Restart,
+    /// It leaves: peers are told to prefer others (RFC 8326), and after this time sessions end and routes go.
+    Drain(Duration),
 }
 
 /// The gRPC API.

@@ -70,6 +70,8 @@ pub struct RawPeer {
     pub password_file: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
+    /// `graceful-shutdown`.
+    pub graceful_shutdown: Option<Text>,
     /// `graceful-restart.enabled`.
     pub graceful_enabled: Option<Text>,
     /// `graceful-restart.restart-time`, seconds.
@@ -114,6 +116,7 @@ impl RawPeer {
             bind_device: None,
             password_file: None,
             add_path_send: None,
+            graceful_shutdown: None,
             graceful_enabled: None,
             graceful_restart_time: None,
             graceful_stale_time: None,
@@ -147,6 +150,7 @@ impl RawPeer {
             bind_device: reader.text(section, "bind-device"),
             password_file: reader.text(section, "password-file"),
             add_path_send: add_path(reader, section),
+            graceful_shutdown: reader.text(section, "graceful-shutdown"),
             ..graceful
         }
     }

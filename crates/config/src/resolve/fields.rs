@@ -77,6 +77,7 @@ impl Fields {
             bind_device,
             password_file,
             add_path_send,
+            graceful_shutdown,
             graceful_enabled,
             graceful_restart_time,
             graceful_stale_time,
@@ -113,6 +114,7 @@ impl Fields {
             bind_device: Slot::read(faults, bind_device.as_ref(), values::device),
             password_file: Slot::read(faults, password_file.as_ref(), values::password_file),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
+            graceful_shutdown: Slot::read(faults, graceful_shutdown.as_ref(), values::boolean),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
             restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {
                 values::small(text, 1..=MAX_RESTART_TIME)

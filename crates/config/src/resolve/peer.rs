@@ -63,6 +63,7 @@ impl Context<'_> {
         check_timers(faults, &raw.at, &fields);
         check_distance(faults, &raw.at, &fields);
         check_reflection(faults, &raw.at, &fields, internal);
+        check_leaving(faults, &raw.at, &fields, internal);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -111,6 +112,7 @@ impl Context<'_> {
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),
+            graceful_shutdown: fields.graceful_shutdown.value_or(true),
             graceful: graceful_restart(fields),
             group,
             description: fields.description.value(),
@@ -303,6 +305,17 @@ fn check_reflection(faults: &mut Faults, at: &Location, fields: &Fields, interna
             fields.route_reflector_client.at(at),
             "only an iBGP peer can be a route-reflector-client (RFC 4456)",
             "write as: internal, or remove it",
+        );
+    }
+}
+
+/// A peer in our AS says with LOCAL_PREF how much its routes are worth; only one in another AS needs the community.
+fn check_leaving(faults: &mut Faults, at: &Location, fields: &Fields, internal: Option<bool>) {
+    if internal == Some(true) && fields.graceful_shutdown.value_or(false) {
+        faults.add(
+            fields.graceful_shutdown.at(at),
+            "graceful-shutdown is of an eBGP peer: inside our AS LOCAL_PREF says it (RFC 8326)",
+            "remove it",
         );
     }
 }

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Problem};
 use crate::model::{
-    Api, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN, Role, Slot,
+    Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN, Role,
+    Slot,
 };
-use crate::raw::{RawKernel, RawListen, RawProcess};
+use crate::raw::{RawConfig, RawKernel, RawListen, RawProcess};
 
 /// Longest path of a Unix socket, in octets, without its closing zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
@@ -89,6 +91,42 @@ fn listen_address(text: &str) -> Parsed<IpAddr> {
         address if address.is_unspecified() => Ok(address),
         _ => values::host(text),
     }
+}
+
+/// Seconds from saying that we leave to leaving. Kubernetes waits for 30 s in all.
+const DEFAULT_DRAIN_TIME: u32 = 10;
+const MAX_DRAIN_TIME: u32 = 3600;
+
+/// What the process does when it is told to stop.
+pub(super) fn farewell(faults: &mut Faults, raw: &RawConfig) -> Farewell {
+    let words = [("restart", false), ("drain", true)];
+    let drains = Slot::read(faults, raw.stop.on_stop.as_ref(), |text| {
+        values::word(text, &words)
+    });
+    let time = Slot::read(faults, raw.stop.drain_time.as_ref(), |text| {
+        values::number(text, 0..=MAX_DRAIN_TIME)
+    });
+    if !drains.value_or(false) {
+        if time.get().is_some() && !matches!(drains, Slot::Bad) {
+            let remedy = "write \"on-stop: drain\", or remove it";
+            let message = "drain-time has no use without on-stop: drain";
+            faults.add(time.at(&raw.at), message, remedy);
+        }
+        return Farewell::Restart;
+    }
+    let kept = raw
+        .kernel
+        .as_ref()
+        .and_then(|kernel| kernel.on_stop.as_ref());
+    if let Some(kept) = kept.filter(|text| text.text == "keep") {
+        faults.add(
+            &kept.at,
+            "kernel.on-stop: keep contradicts on-stop: drain, which removes our routes",
+            "remove one of the two",
+        );
+    }
+    let time = time.value_or(DEFAULT_DRAIN_TIME);
+    Farewell::Drain(Duration::from_secs(time.into()))
 }
 
 /// `None`: no kernel routes are to be written.

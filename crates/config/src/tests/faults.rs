@@ -32,13 +32,34 @@ fn unknown_keys() {
             "x.yaml:3:5: the peer has no \"address\"; write \"address: ADDRESS\"",
             "x.yaml:3:5: unknown key \"adress\"; did you mean \"address\"?",
             "x.yaml:6:3: unknown key \"levl\"; did you mean \"level\"?",
-            "x.yaml:7:1: unknown key \"hold_time\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, multipath, api, log, limits",
-            "x.yaml:8:1: unknown key \"zzz\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, multipath, api, log, limits",
+            "x.yaml:7:1: unknown key \"hold_time\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
+            "x.yaml:8:1: unknown key \"zzz\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
         ],
     );
     peer(
         "as: internal\n  Hold_Time: 3",
         "x.yaml:5:3: unknown key \"Hold_Time\"; did you mean \"hold-time\"?",
+    );
+}
+
+#[test]
+fn draining_has_to_make_sense() {
+    node(
+        "drain-time: 5\n",
+        &[
+            "x.yaml:2:13: drain-time has no use without on-stop: drain; write \"on-stop: drain\", or remove it",
+        ],
+    );
+    node(
+        "on-stop: drain\ndrain-time: 3601\nkernel: {on-stop: keep}\n",
+        &[
+            "x.yaml:3:13: \"3601\" is not a number from 0 to 3600",
+            "x.yaml:4:19: kernel.on-stop: keep contradicts on-stop: drain, which removes our routes; remove one of the two",
+        ],
+    );
+    node(
+        "on-stop: leave\ndrain-time: 5\n",
+        &["x.yaml:2:10: \"leave\" is not a value for this key; write one of: restart, drain"],
     );
 }
 
@@ -397,6 +418,10 @@ fn values_of_a_peer() {
     peer(
         "as: internal\n  add-path: all",
         "x.yaml:5:13: expected keys and values here; write \"key: value\" lines",
+    );
+    peer(
+        "as: internal\n  graceful-shutdown: true",
+        "x.yaml:5:22: graceful-shutdown is of an eBGP peer: inside our AS LOCAL_PREF says it (RFC 8326); remove it",
     );
     peer(
         "as: internal\n  graceful-restart: {restart-time: 4096}",

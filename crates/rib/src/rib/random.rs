@@ -152,6 +152,7 @@ impl Run {
             },
             local_only: peer.0 == 5,
             most: self.most(peer),
+            drained: self.dice.one_in(8),
         };
         self.oracle.sources.insert(peer, source(peer, kind.into()));
         let settings = self.settings(&to);
@@ -172,6 +173,7 @@ impl Run {
     fn settings(&self, to: &To) -> ExportSettings {
         let mut settings = self.bench.settings(to.kind);
         settings.next_hop = to.rule;
+        settings.drained = to.drained;
         settings.paths = NonZeroU8::new(u8::try_from(to.most).unwrap()).unwrap();
         if matches!(to.id.0, 2 | 3 | 6 | 7 | 9) {
             settings.encode.add_path = self.add_path;
@@ -194,7 +196,7 @@ impl Run {
             NextHopRule::Unchanged,
         ];
         let (rule, local_only) = (self.dice.pick(&rules), self.dice.one_in(2));
-        let all = self.dice.one_in(2);
+        let (drained, all) = (self.dice.one_in(3), self.dice.one_in(2));
         let mut changes = Vec::new();
         for other in self.up.values().copied().collect::<Vec<_>>() {
             if other.id == peer || all && other.kind == to.kind {
@@ -202,6 +204,7 @@ impl Run {
                     rule,
                     local_only,
                     most: self.most(other.id),
+                    drained,
                     ..other
                 };
                 changes.push((new, self.settings(&new)));

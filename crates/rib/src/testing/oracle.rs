@@ -83,6 +83,8 @@ pub(crate) struct To {
     pub(crate) local_only: bool,
     /// How many paths it is told of at most; 1 without ADD-PATH.
     pub(crate) most: usize,
+    /// It is told that we are about to leave (RFC 8326).
+    pub(crate) drained: bool,
 }
 
 /// All that was announced, by source and prefix.
@@ -209,6 +211,13 @@ impl Oracle {
             out.med = best.med.filter(|_| local);
         } else {
             out.local_pref = Some(best.local_pref.unwrap_or(100));
+        }
+        let leaving = Community::GRACEFUL_SHUTDOWN.0;
+        if to.drained && !out.communities.contains(&leaving) {
+            out.communities.push(leaving);
+        }
+        if to.drained && !external {
+            out.local_pref = Some(0);
         }
         if !external && internal_source {
             out.originator = out.originator.or(Some(self.sources[&from].router_id));

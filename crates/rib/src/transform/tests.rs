@@ -42,6 +42,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         local_v6: Some("2001:db8::1".parse().unwrap()),
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: std::num::NonZeroU8::MIN,
+        drained: false,
         encode: EncodeContext {
             four_octet_as: true,
             add_path: Families::EMPTY,
@@ -475,5 +476,30 @@ proptest! {
         prop_assert_eq!(&out, &naively(&attrs, from, &to));
         let codes: Vec<u8> = out.view().iter().map(|(_, code, _)| code).collect();
         prop_assert!(codes.is_sorted_by(|a, b| a < b), "canonical order: {:?}", codes);
+    }
+}
+
+#[test]
+fn whom_we_leave_is_told_so_with_every_route() {
+    let other = Community(0x1234_0001);
+    for from in SOURCES {
+        for kind in PEERS {
+            let to = ExportSettings {
+                drained: true,
+                ..to(kind)
+            };
+            let mut attrs = plain();
+            attrs.set_local_pref(300).set_communities(&[other]);
+            let mut out = Vec::new();
+            let edit = edit(&key(&attrs), &source(from), &to);
+            transform(attrs.view(), edit, &to, &mut out);
+            let out = AttrView::new(&out);
+            let communities: Vec<_> = out.communities().collect();
+            assert_eq!(communities, [other, Community::GRACEFUL_SHUTDOWN]);
+            let least = kind.is_internal().then_some(0);
+            assert_eq!(out.local_pref(), least, "{from:?} to {kind:?}");
+            let codes: Vec<u8> = out.iter().map(|(_, code, _)| code).collect();
+            assert!(codes.is_sorted(), "{codes:?}");
+        }
     }
 }

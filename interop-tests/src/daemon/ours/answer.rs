@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::daemon::{Path, SessionState};
+use crate::daemon::{Path, SessionState, community};
 use crate::{LabError, Result};
 
 /// The peer of an answer to `peer get`, which may be alone, in a list, or in a field.
@@ -65,10 +65,9 @@ fn read_route(route: &Value) -> Result<(IpNet, Path)> {
         .collect();
     path.med = number(&attributes["med"]);
     path.local_pref = number(&attributes["local_pref"]);
-    for community in list(&attributes["communities"]) {
-        let halves = community.split_once(':');
-        let halves = halves.and_then(|(high, low)| Some((high.parse().ok()?, low.parse().ok()?)));
-        path.communities.insert(halves.ok_or_else(not_understood)?);
+    for text in list(&attributes["communities"]) {
+        let community = community(text).ok_or_else(not_understood)?;
+        path.communities.insert(community);
     }
     path.originator_id = text(&attributes["originator_id"]).parse().ok();
     path.cluster_list = list(&attributes["cluster_list"])

@@ -61,6 +61,7 @@ pub(super) struct Reached {
     detached: u64,
     resets: u64,
     cuts: u64,
+    drains: u64,
     withdrawn: u64,
     /// Prefixes of which somebody held several paths at rest.
     several: usize,
@@ -216,6 +217,10 @@ impl Storm {
                 let paths = self.world.dice.pick(&[1, 2, 3, 255]);
                 self.world.change(peer, told, own, paths);
             }
+            81 => {
+                self.world.turn_drain();
+                self.reached.drains += 1;
+            }
             _ => {
                 let wait = self.world.dice.pick(&[0, 1, 10, 200, 2000, 40_000]);
                 let wait = self.world.dice.below(wait + 1);
@@ -280,6 +285,7 @@ fn at_rest_everybody_holds_what_the_oracle_says() {
         all.detached += run.detached;
         all.resets += run.resets;
         all.cuts += run.cuts;
+        all.drains += run.drains;
         all.withdrawn += run.withdrawn;
         all.several += run.several;
     });
@@ -288,6 +294,7 @@ fn at_rest_everybody_holds_what_the_oracle_says() {
         assert!(reached.detached > 10, "{reached:?}");
         assert!(reached.resets > 0, "{reached:?}");
         assert!(reached.cuts > 40, "{reached:?}");
+        assert!(reached.drains > 20, "{reached:?}");
         assert!(reached.withdrawn > 1000, "{reached:?}");
         assert!(reached.several > 500, "{reached:?}");
     }

@@ -259,6 +259,16 @@ impl World {
         self.reload();
     }
 
+    /// The reflector says that it is about to leave, or that it stays after all.
+    pub(super) fn turn_drain(&mut self) {
+        let is_drained = !self.oracle.is_drained;
+        self.oracle.is_drained = is_drained;
+        self.net.ask(self.rr, |speaker, now| match is_drained {
+            true => speaker.drain(now, "a storm"),
+            false => speaker.undrain(now),
+        });
+    }
+
     fn reload(&mut self) {
         let parties = self
             .peers
@@ -424,6 +434,7 @@ fn mix(dice: &mut Dice, route: &mut Route) {
         0 => Some(0xffff_ff01_u32),
         1 => Some(0xffff_ff02),
         2..5 => Some(0xfc00_0001),
+        5 => Some(0xffff_0000),
         _ => None,
     };
     if let Some(community) = communities {
