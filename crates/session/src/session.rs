@@ -19,6 +19,9 @@ use crate::side::Side;
 use crate::state::State;
 use crate::timer::{BackOff, Jitter};
 
+/// Keepalives come at most once a second (RFC 4271 4.4).
+pub(crate) const KEEPALIVE_GAP: Duration = Duration::from_secs(1);
+
 /// Why a session is Idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleReason {
@@ -214,13 +217,14 @@ impl Session {
         now + self.jitter.around(self.settings.connect_retry)
     }
 
-    /// When the next keepalive is due at this interval; None: never.
+    /// When the next keepalive is due at this interval; None: never. Not sooner than in a second, whatever chance says (RFC
+    /// 4271 4.4).
     pub(crate) fn keepalive_at(
         &mut self,
         now: Instant,
         interval: Option<Duration>,
     ) -> Option<Instant> {
-        interval.map(|interval| now + self.jitter.within(interval))
+        interval.map(|interval| now + self.jitter.within(interval).max(KEEPALIVE_GAP))
     }
 
     pub(crate) fn send(&mut self, side: Side, kind: MessageType, bytes: Bytes) {

@@ -11,25 +11,24 @@ use crate::connection::Dial;
 use crate::event::{FrameUse, Output, Sending};
 use crate::phase::{Established, Idle, Opening, Phase, unexpected};
 use crate::reason::{Down, DownReason};
-use crate::session::Session;
+use crate::session::{KEEPALIVE_GAP, Session};
 use crate::state::State;
 use crate::timer::{STABLE, due};
 
 /// The send hold time is at least this where none is configured (RFC 9687).
 const SEND_HOLD: Duration = Duration::from_secs(480);
 
-/// Keepalives come at most once a second (RFC 4271 4.4).
-const KEEPALIVE_GAP: Duration = Duration::from_secs(1);
-
 impl Session {
     /// The owner has sent `count` UPDATEs. They count as keepalives too (RFC 4271 4.4, 8.2.2 event 27).
     pub fn sent_updates(&mut self, now: Instant, count: u64) {
         self.counters.sent[MessageType::Update.index()] += count;
+        let Phase::Established(established) = &self.phase else {
+            return;
+        };
+        let interval = established.terms.keepalive_interval();
+        let keepalive_at = self.keepalive_at(now, interval);
         if let Phase::Established(established) = &mut self.phase {
-            established.keepalive_at = established
-                .terms
-                .keepalive_interval()
-                .map(|interval| now + self.jitter.within(interval));
+            established.keepalive_at = keepalive_at;
         }
     }
 
