@@ -7,6 +7,8 @@
 mod addpath;
 #[path = "labs/bench.rs"]
 mod bench;
+#[path = "labs/conformance/mod.rs"]
+mod conformance;
 #[path = "labs/demo.rs"]
 mod demo;
 #[path = "labs/drain.rs"]
@@ -21,6 +23,8 @@ mod harness;
 mod hostile;
 #[path = "labs/hostile_load.rs"]
 mod hostile_load;
+#[path = "labs/hostile_mutants.rs"]
+mod hostile_mutants;
 #[path = "labs/memory.rs"]
 mod memory;
 #[path = "labs/mesh.rs"]

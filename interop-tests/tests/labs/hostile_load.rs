@@ -19,17 +19,17 @@ use interop_tests::speaker::{
 use interop_tests::{LabError, Result, wait_for, wait_until};
 use ipnet::Ipv4Net;
 
-const AS: u32 = 64512;
+pub(crate) const AS: u32 = 64512;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 255, 1);
 const ANNOUNCER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const LISTENER: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
-const HOSTILE: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
+pub(crate) const HOSTILE: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 3);
 /// What honest clients announce lies in 172.16.0.0/12, what hostile ones do elsewhere.
 const HONEST: Ipv4Addr = Ipv4Addr::new(172, 16, 0, 0);
 /// How long the honest wait for each other. The machine is busy with the attack meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// What a reflector takes beside its limits: code, tasks, buffers, tombstones, and what an allocator holds back.
-const BASE_KIB: u64 = 64 * 1024;
+pub(crate) const BASE_KIB: u64 = 64 * 1024;
 
 /// A honest client that reads all the time and remembers what the other one announced.
 struct Listener {
@@ -94,8 +94,8 @@ fn is_honest(prefix: &Ipv4Net) -> bool {
 }
 
 /// A reflector, two honest clients of it, and room for an attack.
-struct Scene {
-    daemon: Ours,
+pub(crate) struct Scene {
+    pub(crate) daemon: Ours,
     namespace: Namespace,
     announcer: TcpStream,
     /// The announcer reads, too.
@@ -107,7 +107,7 @@ struct Scene {
 
 impl Scene {
     /// `limits` and `client` are settings of the reflector and of the range that its clients come from.
-    fn set(limits: &str, client: &str) -> Result<Scene> {
+    pub(crate) fn set(limits: &str, client: &str) -> Result<Scene> {
         let lab = Lab::new("hostile-load")?;
         let namespace = lab.namespace("rr")?;
         namespace.ip_batch("addr add 10.9.0.0/16 dev lo\n")?;
@@ -139,7 +139,7 @@ impl Scene {
     }
 
     /// What one honest client announces and withdraws reaches the other.
-    fn others_converge(&mut self) -> Result<()> {
+    pub(crate) fn others_converge(&mut self) -> Result<()> {
         let address = Ipv4Addr::from(u32::from(HONEST) + (self.announced << 8));
         let prefix = net(address, 24);
         self.announced += 1;
@@ -153,13 +153,13 @@ impl Scene {
     }
 
     /// A connection of a hostile client that is Established, or soon will be.
-    fn hostile(&self) -> Result<TcpStream> {
+    pub(crate) fn hostile(&self) -> Result<TcpStream> {
         let stream = self.connection(HOSTILE)?;
         Speaker::over(stream.try_clone()?).handshake(HOSTILE, AS)?;
         Ok(stream)
     }
 
-    fn connection(&self, source: Ipv4Addr) -> Result<TcpStream> {
+    pub(crate) fn connection(&self, source: Ipv4Addr) -> Result<TcpStream> {
         let server = SocketAddr::new(SERVER.into(), 179);
         self.namespace
             .within(move || open_stream(source.into(), server))
@@ -200,7 +200,7 @@ impl Scene {
     }
 
     /// The honest go on as before, and everything stayed within its bounds.
-    fn ends_well(mut self, most_kib: u64, most_lines: usize) -> Result<()> {
+    pub(crate) fn ends_well(mut self, most_kib: u64, most_lines: usize) -> Result<()> {
         self.others_converge()?;
         let process = self.daemon.process();
         let used = process
@@ -228,13 +228,13 @@ fn attributes(next_hop: Ipv4Addr) -> AttributeSet {
 type Shape = fn(u32) -> u32;
 
 /// An UPDATE with 800 prefixes that no other number has, in a shape of its own.
-fn packed(next_hop: Ipv4Addr, number: u32, shape: impl Fn(u32) -> u32) -> Vec<u8> {
+pub(crate) fn packed(next_hop: Ipv4Addr, number: u32, shape: impl Fn(u32) -> u32) -> Vec<u8> {
     let prefixes = number * 800..(number + 1) * 800;
     let prefixes: Vec<Ipv4Net> = prefixes.map(|n| net(shape(n).into(), 32)).collect();
     update_v4(&attributes(next_hop), &prefixes)
 }
 
-fn in_a_row(number: u32) -> u32 {
+pub(crate) fn in_a_row(number: u32) -> u32 {
     (20 << 24) + number
 }
 
@@ -274,7 +274,7 @@ fn told_to_go(stream: TcpStream) -> Result<()> {
     Ok(())
 }
 
-fn can_run_reflector() -> bool {
+pub(crate) fn can_run_reflector() -> bool {
     can_run(&[Kind::Reflector])
 }
 
