@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("bgpctl", &["proto"]),
     ("interop-tests", &["proto"]),
     ("testkit", &["config", "fib", "speaker", "wire"]),
+    ("fuzz", &["config", "session", "speaker", "wire"]),
     ("micro", &["config", "policy", "rib", "speaker", "wire"]),
 ];
 
@@ -43,6 +44,7 @@ const SOURCES: &[&str] = &[
     "bgpctl",
     "proto/src",
     "interop-tests/src",
+    "fuzz/src",
 ];
 
 /// More than this in one file is more than one idea.

@@ -1,0 +1,101 @@
+//! On stable: every input of the corpus again, then changed ones, the same for the same seed.
+//!
+//! `FUZZ_SECONDS=600 FUZZ_TARGET=update cargo test -p fuzz` runs one target for as long; `FUZZ_SEED` begins elsewhere.
+//! A failure prints its input, which goes into `fuzz/corpus/TARGET/` as a file, and stays there.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fuzz::{Mutator, TARGETS, Target};
+
+/// Changed inputs of a target in a run that nobody asks to be longer.
+const INPUTS: u64 = 4000;
+/// Those of targets that make a whole speaker for each.
+const SLOW_INPUTS: u64 = 400;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+fn folder(target: &Target) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target.name)
+}
+
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let mut names: Vec<PathBuf> = fs::read_dir(folder(target))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    names.sort();
+    let files = names
+        .iter()
+        .map(|name| fs::read(name).expect("a file of the corpus"));
+    (target.seeds)().into_iter().chain(files).collect()
+}
+
+fn run(target: &Target, input: &[u8], of: &str) {
+    let ended = catch_unwind(AssertUnwindSafe(|| (target.body)(input)));
+    if ended.is_err() {
+        let hex: String = input.iter().map(|octet| format!("{octet:02x}")).collect();
+        panic!("target {} fails with {of}: {hex}", target.name);
+    }
+}
+
+fn fuzz(name: &str, inputs: u64) {
+    if std::env::var("FUZZ_TARGET").is_ok_and(|only| only != name) {
+        return;
+    }
+    let target = fuzz::target(name);
+    let corpus = corpus(target);
+    for (number, input) in corpus.iter().enumerate() {
+        run(target, input, &format!("input {number} of its corpus"));
+    }
+    let seed = number("FUZZ_SEED").unwrap_or(1);
+    let time = number("FUZZ_SECONDS").map(Duration::from_secs);
+    let mut mutator = Mutator::new(seed, corpus);
+    let (begun, mut count) = (Instant::now(), 0);
+    while time.map_or(count < inputs, |time| begun.elapsed() < time) {
+        count += 1;
+        let input = mutator.input();
+        run(target, &input, &format!("input {count} of seed {seed}"));
+    }
+    eprintln!("{name}: {count} inputs in {:?}", begun.elapsed());
+}
+
+macro_rules! targets {
+    ($($name:ident: $inputs:expr,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                fuzz(stringify!($name), $inputs);
+            }
+        )*
+
+        #[test]
+        fn every_target_is_run() {
+            let mut here = [$(stringify!($name)),*];
+            let mut there: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+            here.sort_unstable();
+            there.sort_unstable();
+            assert_eq!(here[..], there[..]);
+        }
+    };
+}
+
+targets! {
+    frame: INPUTS,
+    open: INPUTS,
+    small: INPUTS,
+    update: INPUTS,
+    attribute: INPUTS,
+    as_path: INPUTS,
+    path_ids: INPUTS,
+    differential: INPUTS,
+    state: SLOW_INPUTS,
+    machine: SLOW_INPUTS,
+}
