@@ -413,26 +413,36 @@ fn sent_prefix_in_one_field(ground: &Ground<'_>) -> Result<usize> {
 }
 
 fn keepalive_rate(ground: &Ground<'_>) -> Result<usize> {
+    // What comes late on a busy machine makes the next one seem early: it is only wrong if it is always so.
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let (longest, shortest) = keepalive_gaps(ground)?;
+        if longest < Duration::from_millis(1500) && shortest >= Duration::from_millis(950) {
+            return Ok(1);
+        }
+        seen.push((longest, shortest));
+    }
+    Err(error(format!("longest silence, shortest gap: {seen:?}")))
+}
+
+/// The longest silence and the least time between two KEEPALIVEs, with a hold time of 3 s.
+fn keepalive_gaps(ground: &Ground<'_>) -> Result<(Duration, Duration)> {
     let mut peer = ground.peer(Side::Brisk)?;
     for _ in 0..5 {
         peer.send(&keepalive())?;
-        peer.hear(Duration::from_millis(1000), |_| false)?;
+        peer.hear(Duration::from_secs(1), |_| false)?;
     }
-    // An UPDATE counts as a KEEPALIVE (section 8.2.2), and other rows make UPDATEs.
     let gaps = |times: &[Instant]| -> Vec<Duration> {
         times.windows(2).map(|pair| pair[1] - pair[0]).collect()
     };
-    let longest = gaps(&peer.words).into_iter().max().unwrap_or(Duration::MAX);
-    ensure(longest < Duration::from_millis(1500), || {
-        format!("silent for {longest:?}")
-    })?;
-    // The first one confirms the OPEN; the others may come a little early behind a late one.
+    // An UPDATE counts as a KEEPALIVE (section 8.2.2), and other rows make UPDATEs.
+    let longest = gaps(&peer.words).into_iter().max();
+    // The first one confirms the OPEN.
     let shortest = gaps(&peer.keepalives[1..]).into_iter().min();
-    ensure(
-        shortest.is_none_or(|shortest| shortest >= Duration::from_millis(900)),
-        || format!("KEEPALIVEs {shortest:?} apart"),
-    )?;
-    Ok(5)
+    Ok((
+        longest.unwrap_or(Duration::MAX),
+        shortest.unwrap_or(Duration::MAX),
+    ))
 }
 
 fn no_keepalives_without_hold_time(ground: &Ground<'_>) -> Result<usize> {

@@ -514,6 +514,8 @@ fn end_is_told(ground: &Ground<'_>) -> Result<usize> {
 
 fn not_told_twice(ground: &Ground<'_>) -> Result<usize> {
     let (mut peer, mut other) = (ground.peer(Side::Client)?, ground.peer(Side::Client)?);
+    // One that has just come may be told a route by two ways.
+    sync(&mut peer, &mut other)?;
     let net = ground.net();
     peer.announce(net)?;
     other.has(net)?;

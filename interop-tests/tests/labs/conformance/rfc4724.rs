@@ -288,6 +288,8 @@ fn told(peer: &Peer, net: Ipv4Net) -> usize {
 fn announced_anew(ground: &Ground<'_>) -> Result<usize> {
     let mut peer = graceful_peer(ground, 60)?;
     let mut other = ground.peer(Side::Client)?;
+    // One that has just come may be told a route by two ways.
+    sync(&mut peer, &mut other)?;
     let net = ground.net();
     peer.announce(net)?;
     other.has(net)?;
@@ -375,6 +377,8 @@ fn not_back_in_time(ground: &Ground<'_>) -> Result<usize> {
 fn new_connection_replaces(ground: &Ground<'_>) -> Result<usize> {
     let mut peer = graceful_peer(ground, 60)?;
     let mut other = ground.peer(Side::Client)?;
+    // One that has just come may be told a route by two ways.
+    sync(&mut peer, &mut other)?;
     let net = ground.net();
     peer.announce(net)?;
     other.has(net)?;

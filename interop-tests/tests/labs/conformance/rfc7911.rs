@@ -76,7 +76,11 @@ fn taker(ground: &Ground<'_>, families: &[(u8, u8)]) -> Result<Peer> {
         value.extend([0, *afi, 1, *mode]);
     }
     let mut peer = ground.connection(Side::Client)?;
-    let open = Open::usual(peer.asn, peer.address).with(&[capability(69, &value)]);
+    let open = Open::usual(peer.asn, peer.address);
+    let open = match families {
+        [] => open,
+        _ => open.with(&[capability(69, &value)]),
+    };
     let takes = |afi| {
         families
             .iter()
