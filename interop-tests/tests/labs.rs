@@ -25,6 +25,8 @@ mod hostile;
 mod hostile_load;
 #[path = "labs/hostile_mutants.rs"]
 mod hostile_mutants;
+#[path = "labs/limits.rs"]
+mod limits;
 #[path = "labs/memory.rs"]
 mod memory;
 #[path = "labs/mesh.rs"]

@@ -1,10 +1,13 @@
 //! `bgpctl peer`: the arguments, and the settings that they make.
 
+mod limits;
+
 use clap::{Args, Subcommand, ValueEnum};
 use proto::v1;
 use proto::v1::peer_config::RemoteAs;
 use proto::v1::{export_policy, import_policy};
 
+use self::limits::LimitArgs;
 use crate::time::parse_duration;
 
 /// `bgpctl peer`.
@@ -230,6 +233,8 @@ pub(crate) struct PeerAddArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub(crate) graceful_shutdown: Option<bool>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
 }
 
 /// An address family.
@@ -298,6 +303,8 @@ impl PeerAddArgs {
             bind_device: self.bind_device,
             password_file: self.password_file,
             graceful_shutdown: self.graceful_shutdown,
+            max_prefix: self.limits.max_prefix(),
+            max_prefix_out: self.limits.max_prefix_out(),
         }
     }
 }

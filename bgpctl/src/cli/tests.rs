@@ -88,7 +88,9 @@ fn every_setting_of_a_peer_has_a_flag() {
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
         --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2 \
         --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
-        --ttl-security=2 --bind-device eth0 --password-file /run/md5 --graceful-shutdown=false";
+        --ttl-security=2 --bind-device eth0 --password-file /run/md5 --graceful-shutdown=false \
+        --max-prefix-ipv4 100 --max-prefix-ipv6 0 --max-prefix-warn 50 --max-prefix-action block \
+        --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -133,6 +135,17 @@ fn every_setting_of_a_peer_has_a_flag() {
         bind_device: Some("eth0".into()),
         password_file: Some("/run/md5".into()),
         graceful_shutdown: Some(false),
+        max_prefix: Some(v1::MaxPrefix {
+            ipv4: Some(100),
+            ipv6: Some(0),
+            warn: Some(50),
+            action: Some(v1::LimitAction::Block.into()),
+            restart: seconds(600, 0),
+        }),
+        max_prefix_out: Some(v1::MaxPrefixOut {
+            ipv4: Some(7),
+            ipv6: Some(8),
+        }),
     };
     assert_eq!(add.into_config(), wanted);
 }

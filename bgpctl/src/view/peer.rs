@@ -3,6 +3,7 @@
 
 mod config;
 mod detail;
+mod limits;
 mod malformed;
 
 use std::time::SystemTime;
@@ -11,6 +12,7 @@ use proto::v1;
 use serde::Serialize;
 
 use self::config::ConfigView;
+use self::limits::PrefixLimitView;
 use self::malformed::{MalformedCountersView, MalformedView};
 use super::{DrainView, SourceView, at, family, lasting, some, word};
 use crate::output::Tabular;
@@ -60,6 +62,8 @@ struct StateView {
     last_malformed: Option<MalformedView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     drain: Option<DrainView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    prefix_limits: Vec<PrefixLimitView>,
     #[serde(skip)]
     raw: (v1::SessionState, Option<prost_types::Timestamp>),
 }
@@ -243,6 +247,11 @@ impl StateView {
             malformed: MalformedCountersView::new(state.malformed.unwrap_or_default()),
             last_malformed: state.last_malformed.map(MalformedView::new),
             drain: state.drain.map(DrainView::new),
+            prefix_limits: state
+                .prefix_limits
+                .into_iter()
+                .map(PrefixLimitView::new)
+                .collect(),
             raw,
         }
     }

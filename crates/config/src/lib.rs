@@ -27,10 +27,11 @@ pub use expand::Environment;
 pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;
 pub use model::{
-    Api, Config, DynamicRange, Farewell, GracefulRestart, HoldTime, Kernel, Limits, Listen, Log,
-    LogFormat, LogLevel, NextHopRule, OnStop, PathLimit, Peer, RT_TABLE_MAIN, RemoteAs, Role,
+    Api, Config, DynamicRange, Farewell, GracefulRestart, HoldTime, Kernel, LimitAction, Limits,
+    Listen, Log, LogFormat, LogLevel, Most, NextHopRule, OnStop, PathLimit, Peer, PrefixLimits,
+    RT_TABLE_MAIN, RemoteAs, Role,
 };
-pub use raw::RawPeer;
+pub use raw::{RawLimits, RawPeer};
 pub use resolve::resolve_peer;
 pub use section::{Text, WordOrList};
 

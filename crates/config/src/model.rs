@@ -4,6 +4,7 @@
 //! does (that is `diff`).
 
 mod group;
+mod limits;
 mod peer;
 mod settings;
 
@@ -15,6 +16,8 @@ use policy::{Guards, PrefixSet};
 use wire::{Asn, Prefix};
 
 pub(crate) use group::{Fields, Group, Groups, Slot};
+pub(crate) use limits::LimitFields;
+pub use limits::{LimitAction, Most, PrefixLimits};
 pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
 pub use settings::{
     Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN,

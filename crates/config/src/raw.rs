@@ -3,12 +3,14 @@
 //! Mirrors the file key by key and knows nothing of what values mean. It dies inside `resolve`.
 //! [`RawPeer`] is public, because a peer added by the API goes the same way as one of the file.
 
+mod limits;
 mod peer;
 
 use crate::fault::Location;
 use crate::section::{Reader, Section, Text};
 use crate::tree::{Node, Value};
 
+pub use limits::RawLimits;
 pub use peer::RawPeer;
 
 /// The whole file.

@@ -4,6 +4,7 @@
 //! sets, groups, the speaker itself, peers, ranges. A fault never stops the next step.
 
 mod fields;
+mod limits;
 mod peer;
 mod process;
 mod values;

@@ -21,7 +21,6 @@ const NOT_YET: &[&str] = &[
     "keep-received",
     "local-as",
     "long-lived-graceful-restart",
-    "max-prefix",
     "metrics",
     "mrai",
     "overlay",

@@ -9,6 +9,7 @@ use wire::{Asn, Families};
 use super::*;
 
 mod faults;
+mod limits;
 mod request;
 
 fn env(name: &str) -> Option<String> {

@@ -17,6 +17,11 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`peers`", "peers: [{zzzzzzzz: 1}]"),
     ("`dynamic-peers`", "dynamic-peers: [{zzzzzzzz: 1}]"),
     ("`add-path`", "peers: [{add-path: {zzzzzzzz: 1}}]"),
+    ("`max-prefix`", "peers: [{max-prefix: {zzzzzzzz: 1}}]"),
+    (
+        "`max-prefix-out`",
+        "peers: [{max-prefix-out: {zzzzzzzz: 1}}]",
+    ),
     ("`multipath`", "multipath: {zzzzzzzz: 1}"),
     ("`kernel`", "kernel: {zzzzzzzz: 1}"),
     ("`api`", "api: {zzzzzzzz: 1}"),

@@ -6,6 +6,8 @@
 //!
 //! RFC 4271 section 9.1 (decision process), 3.1 and 9.2 (a route replaces its predecessor).
 
+use std::num::NonZeroU32;
+
 use wire::{Families, Family, NextHop, Nlri, Prefix};
 
 use crate::decide::{self, Challenge, PathKey};
@@ -68,6 +70,20 @@ impl Rib {
         self.sources.drop_kept(peer, families);
     }
 
+    /// Limits how many paths of a source that is up are accepted, by [`Family::index`]; further ones are refused, but for
+    /// those that replace one (RFC 4271 section 6.7). What is accepted already stays.
+    pub fn limit_paths(&mut self, peer: PeerId, most: [Option<NonZeroU32>; 2]) {
+        self.sources.limit(peer, most);
+    }
+
+    /// How many announcements of a source were refused because of [`Rib::limit_paths`] since it was last called.
+    #[must_use]
+    pub fn refused_counts(&self, peer: PeerId) -> [u32; 2] {
+        self.sources
+            .of(peer)
+            .map_or([0; 2], crate::source::Source::refused)
+    }
+
     /// How many paths are kept of a source's former session, by [`Family::index`].
     #[must_use]
     pub fn kept_counts(&self, peer: PeerId) -> [PathCounts; 2] {
@@ -112,6 +128,9 @@ impl Rib {
             return;
         };
         let next_hop = self.next_hops.intern(next_hop);
+        // One by one where it depends on those before whether a path is accepted.
+        let is_limited = self.sources.get(source).is_limited();
+        let at_once = if is_limited { 1 } else { AT_ONCE };
         let mut routes = routes.fuse().peekable();
         let mut prefixes = [Prefix::default(); AT_ONCE];
         let mut targets = [Target::default(); AT_ONCE];
@@ -130,17 +149,38 @@ impl Rib {
                     refusal,
                 };
                 count += 1;
-                if count == AT_ONCE {
+                if count == at_once {
                     break;
                 }
             }
             self.table
                 .find_or_insert_all(&prefixes[..count], &mut dests);
-            for (dest, target) in dests.iter().zip(targets).take(count) {
+            for (dest, mut target) in dests.iter().zip(targets).take(count) {
+                if is_limited && target.refusal.is_none() && self.is_beyond(*dest, source, target) {
+                    if !self.config.keep_rejected {
+                        self.withdraw_at(*dest, source, target.path_id);
+                        continue;
+                    }
+                    target.refusal = Some(RejectReason::MaxPrefix);
+                }
                 self.place(*dest, source, attrs, next_hop, target);
             }
         }
         self.next_hops.release(next_hop);
+    }
+
+    /// True if a path is one more than may be accepted of its source. One that replaces another takes its place.
+    fn is_beyond(&mut self, dest: u32, source: u32, target: Target) -> bool {
+        let family = self.table.family(dest);
+        if !self.sources.get(source).is_at_limit(family) {
+            return false;
+        }
+        let replaced = self.table.find_path(dest, source, target.path_id);
+        let is_beyond = replaced.is_none_or(|(_, path)| self.table.path(path).refusal.is_some());
+        if is_beyond {
+            self.sources.note_refused(source, family);
+        }
+        is_beyond
     }
 
     /// Puts a path into a destination that has been looked up.
@@ -232,12 +272,16 @@ impl Rib {
         let Some(dest) = self.table.find(&nlri.prefix) else {
             return;
         };
+        self.withdraw_at(dest, source, nlri.path_id);
+    }
+
+    fn withdraw_at(&mut self, dest: u32, source: u32, path_id: u32) {
         let before = self.before(dest);
         self.prune(dest);
         if let Some(former) = self.sources.former(source) {
-            self.remove(dest, former, nlri.path_id);
+            self.remove(dest, former, path_id);
         }
-        self.remove(dest, source, nlri.path_id);
+        self.remove(dest, source, path_id);
         self.settle(dest, before);
     }
 
@@ -416,3 +460,5 @@ impl crate::encode::Routes<'_> {
 
 #[cfg(test)]
 mod kept;
+#[cfg(test)]
+mod limited;

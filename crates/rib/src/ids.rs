@@ -215,6 +215,8 @@ pub enum RejectReason {
     NextHopMartian,
     /// The next hop is a link-local address only (RFC 2545 section 3).
     NextHopLinkLocal,
+    /// As many routes as may be are accepted from the peer already (RFC 4271 section 6.7).
+    MaxPrefix,
     /// Import policy refused it.
     Policy(policy::Reason),
 }
@@ -237,6 +239,7 @@ impl RejectReason {
             RejectReason::OwnNextHop => "own-next-hop",
             RejectReason::NextHopMartian => "next-hop-martian",
             RejectReason::NextHopLinkLocal => "next-hop-link-local",
+            RejectReason::MaxPrefix => "max-prefix",
             RejectReason::Policy(reason) => reason.word(),
         }
     }
@@ -257,6 +260,9 @@ impl fmt::Display for RejectReason {
             }
             RejectReason::NextHopLinkLocal => {
                 "its next hop is a link-local address without a global one (RFC 2545 3)"
+            }
+            RejectReason::MaxPrefix => {
+                "as many of the peer's routes as max-prefix allows are accepted already (RFC 4271 6.7)"
             }
             RejectReason::Policy(reason) => return fmt::Display::fmt(reason, f),
         })

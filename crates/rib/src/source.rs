@@ -7,6 +7,8 @@
 //! Where a peer may be about to return (RFC 4724), its slot is stale for a while: the paths stay as they are until the
 //! peer has announced them again or somebody says that they go, family by family.
 
+use std::num::NonZeroU32;
+
 use wire::{Families, Family};
 
 use crate::ids::{PeerId, SourceInfo};
@@ -36,6 +38,16 @@ pub(crate) struct Source {
     few: Option<Vec<u32>>,
     /// The families whose paths are being taken out; none while the peer is up.
     going: Families,
+    /// How many of its paths are accepted at most, if that is limited.
+    most: Option<Box<Limit>>,
+}
+
+/// A limit of accepted paths, by [`Family::index`].
+#[derive(Debug)]
+struct Limit {
+    most: [Option<NonZeroU32>; 2],
+    /// Announcements that were refused for it.
+    refused: [u32; 2],
 }
 
 impl Source {
@@ -57,6 +69,23 @@ impl Source {
     /// True if its destinations are known, and all of them are to be taken out.
     fn is_known(&self) -> bool {
         self.going == Families::ALL && self.few.is_some()
+    }
+
+    /// True if its accepted paths are limited.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.most.is_some()
+    }
+
+    /// True if no more of its paths are to be accepted.
+    pub(crate) fn is_at_limit(&self, family: Family) -> bool {
+        let index = family.index();
+        let most = self.most.as_ref().and_then(|limit| limit.most[index]);
+        most.is_some_and(|most| self.counts[index].accepted >= most.get())
+    }
+
+    /// Announcements that were refused because of the limit.
+    pub(crate) fn refused(&self) -> [u32; 2] {
+        self.most.as_ref().map_or([0; 2], |limit| limit.refused)
     }
 
     fn note_in(&mut self, dest: u32) {
@@ -167,6 +196,7 @@ impl Sources {
             counts: <[PathCounts; 2]>::default(),
             few: Some(Vec::new()),
             going: Families::EMPTY,
+            most: None,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -177,6 +207,29 @@ impl Sources {
             self.by_peer.resize(peer.index() + 1, NIL);
         }
         self.by_peer[peer.index()] = slot;
+    }
+
+    /// Limits the accepted paths of a peer that is up, from now on. Nothing counts as refused any more.
+    pub(crate) fn limit(&mut self, peer: PeerId, most: [Option<NonZeroU32>; 2]) {
+        let Some(slot) = self.slot(peer) else { return };
+        if let Some(source) = &mut self.slots[slot as usize] {
+            let is_limited = most.iter().any(Option::is_some);
+            source.most = is_limited.then(|| {
+                Box::new(Limit {
+                    most,
+                    refused: [0; 2],
+                })
+            });
+        }
+    }
+
+    /// Counts an announcement that is refused because of the limit.
+    pub(crate) fn note_refused(&mut self, slot: u32, family: Family) {
+        let source = self.slots[slot as usize].as_mut();
+        if let Some(limit) = source.and_then(|source| source.most.as_mut()) {
+            let refused = &mut limit.refused[family.index()];
+            *refused = refused.saturating_add(1);
+        }
     }
 
     /// A peer went down: its paths are to be taken out, but for those of the families `kept`. What was kept of it before

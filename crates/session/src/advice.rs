@@ -58,6 +58,10 @@ pub enum Advice {
     ReadsNothing,
     /// What the peer brought takes more memory than there is for it.
     TooMuch,
+    /// The peer announced more prefixes than we take.
+    PrefixLimit,
+    /// We were about to announce more prefixes than it is to be sent.
+    PrefixLimitOut,
 }
 
 impl Advice {
@@ -75,6 +79,8 @@ impl Advice {
             Advice::LocalAddress => Some("local-address"),
             Advice::PrefixLimitThere => Some("export"),
             Advice::TooMuch => Some("limits.routes"),
+            Advice::PrefixLimit => Some("max-prefix"),
+            Advice::PrefixLimitOut => Some("max-prefix-out"),
             Advice::UnknownThere | Advice::ShutThere | Advice::Silent | Advice::ReadsNothing => {
                 None
             }
@@ -121,6 +127,10 @@ impl fmt::Display for Advice {
                 f.write_str("the path to it, or its process, is dead, or packets are dropped")
             }
             Advice::TooMuch => f.write_str("it announces more than the memory for routes holds"),
+            Advice::PrefixLimit => f.write_str("it announced more than max-prefix allows"),
+            Advice::PrefixLimitOut => {
+                f.write_str("there is more to announce to it than max-prefix-out allows")
+            }
             Advice::ReadsNothing => f.write_str("it sends and does not read: its process hangs"),
         }
     }
@@ -143,7 +153,7 @@ impl LastError {
             DownReason::Unfit(Unfit::OtherDevice { .. }) => Some(Advice::OtherDevice),
             DownReason::HoldTimerExpired => Some(Advice::Silent),
             DownReason::SendHoldTimerExpired => Some(Advice::ReadsNothing),
-            DownReason::Shed(_) => Some(Advice::TooMuch),
+            DownReason::Shed(notification) => Some(shed(notification)),
             DownReason::NotificationSent(_)
             | DownReason::TcpClosed
             | DownReason::TcpError(_)
@@ -169,6 +179,14 @@ fn refused(notification: &Notification, settings: &Settings) -> Option<Advice> {
             ours: settings.families,
         }),
         (ErrorCode::HoldTimerExpired, _) => Some(Advice::Silent),
+        (ErrorCode::Cease, _) if notification.hard_reset_reason().is_some() => {
+            // One level only, as with its text.
+            let inner = notification.hard_reset_reason()?;
+            match inner.cease_subcode() {
+                Some(CeaseSubcode::HardReset) => None,
+                Some(_) | None => refused(&inner, settings),
+            }
+        }
         (ErrorCode::Cease, _) => match notification.cease_subcode()? {
             CeaseSubcode::MaxPrefixes => Some(Advice::PrefixLimitThere),
             CeaseSubcode::AdminShutdown => Some(Advice::ShutThere),
@@ -191,6 +209,15 @@ fn refused(notification: &Notification, settings: &Settings) -> Option<Advice> {
             | ErrorCode::SendHoldTimerExpired,
             _,
         ) => None,
+    }
+}
+
+/// Why we shut the peer out, by what we told it.
+fn shed(notification: &Notification) -> Advice {
+    match notification.cease_subcode() {
+        Some(CeaseSubcode::MaxPrefixes) => Advice::PrefixLimit,
+        Some(CeaseSubcode::AdminShutdown) => Advice::PrefixLimitOut,
+        Some(_) | None => Advice::TooMuch,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use wire::{AfiSafi, Fault, Frame, Notification};
@@ -34,10 +35,12 @@ pub enum Input<'a> {
         /// A Cease that says why.
         notification: Notification,
     },
-    /// End the session, because it takes more than there is, and let nobody in for the longest idle hold time.
+    /// End the session, because it takes more than there is or than it may, and let nobody in for a while.
     Shed {
         /// A Cease that says why.
         notification: Notification,
+        /// For how long.
+        hold: Hold,
     },
     /// The connection that [`Output::Connect`] asked for is there.
     Connected {
@@ -81,6 +84,17 @@ pub enum Input<'a> {
     /// Time has passed: [`crate::Session::next_deadline`] is reached. Give what can be read before this, so that a
     /// driver that was held up does not end a session whose peer was on time.
     Timer,
+}
+
+/// How long nobody is let in after [`Input::Shed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// For the longest idle hold time, or up to a quarter less.
+    Longest,
+    /// For so long.
+    For(Duration),
+    /// Until [`Input::Reset`], or [`Input::Disable`] and [`Input::Enable`].
+    UntilReset,
 }
 
 /// What a session wants done. In this order, each before the next.

@@ -28,7 +28,7 @@ mod timer;
 
 pub use advice::Advice;
 pub use counters::Counters;
-pub use event::{FrameUse, Input, Output, Sending};
+pub use event::{FrameUse, Hold, Input, Output, Sending};
 pub use negotiate::{Negotiated, PeerRestart};
 pub use reason::{CloseCause, Direction, Down, DownReason, LastError, Unfit};
 pub use session::{IdleReason, Session};

@@ -15,7 +15,7 @@ use std::time::Instant;
 use wire::{CeaseSubcode, Frame, Notification};
 
 use crate::connection::Dial;
-use crate::event::{FrameUse, Input, Output};
+use crate::event::{FrameUse, Hold, Input, Output};
 use crate::phase::{Idle, Opening, Phase};
 use crate::reason::DownReason;
 use crate::session::Session;
@@ -34,7 +34,7 @@ impl Session {
                 self.disable(now, &notification);
             }
             Input::Reset { notification } => self.reset(now, notification),
-            Input::Shed { notification } => self.shed(now, notification),
+            Input::Shed { notification, hold } => self.shed(now, notification, hold),
             Input::Connected { local, remote } => self.connected(now, local, remote),
             Input::ConnectFailed(kind) => self.connect_failed(now, kind),
             Input::Accepted { local, remote } => self.accepted(now, local, remote),
@@ -55,7 +55,9 @@ impl Session {
                 self.back_off.reset();
                 self.start(now);
             }
-            Phase::Idle(Idle::Hold { .. }) | Phase::Opening(_) | Phase::Established(_) => {}
+            Phase::Idle(Idle::Hold { .. } | Idle::Shut)
+            | Phase::Opening(_)
+            | Phase::Established(_) => {}
         }
     }
 
@@ -93,7 +95,7 @@ impl Session {
         self.back_off.reset();
         match self.phase {
             Phase::Idle(Idle::Disabled) => {}
-            Phase::Idle(Idle::Hold { .. }) => self.start(now),
+            Phase::Idle(Idle::Hold { .. } | Idle::Shut) => self.start(now),
             Phase::Opening(_) => {
                 self.close_all(now, &notification);
                 self.start(now);
@@ -102,13 +104,22 @@ impl Session {
         }
     }
 
-    /// What the session takes would be taken again at once: it waits as long as after many failures, and so does the peer.
-    fn shed(&mut self, now: Instant, notification: Notification) {
+    /// What the session takes would be taken again at once: it waits, by default as long as after many failures, and so
+    /// does the peer.
+    fn shed(&mut self, now: Instant, notification: Notification, hold: Hold) {
         let Phase::Established(_) = self.phase else {
             return;
         };
         self.go_down(now, DownReason::Shed(notification));
-        let until = now + self.jitter.within(self.settings.idle_hold_max);
+        let time = match hold {
+            Hold::Longest => self.jitter.within(self.settings.idle_hold_max),
+            Hold::For(time) => time,
+            Hold::UntilReset => {
+                self.phase = Phase::Idle(Idle::Shut);
+                return;
+            }
+        };
+        let until = now + time;
         self.phase = Phase::Idle(Idle::Hold {
             listen_at: until,
             until,
@@ -146,7 +157,7 @@ impl Session {
 
     fn timer(&mut self, now: Instant) {
         match &self.phase {
-            Phase::Idle(Idle::Disabled) => {}
+            Phase::Idle(Idle::Disabled | Idle::Shut) => {}
             Phase::Idle(Idle::Hold { until, .. }) => {
                 if due(Some(*until), now) {
                     self.start(now);

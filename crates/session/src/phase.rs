@@ -21,6 +21,8 @@ pub(crate) enum Idle {
         listen_at: Instant,
         until: Instant,
     },
+    /// It brought too much and waits for an operator.
+    Shut,
 }
 
 #[derive(Debug)]

@@ -32,6 +32,8 @@ pub enum IdleReason {
         /// When we try again.
         until: Instant,
     },
+    /// It brought too much and waits for an operator to reset it.
+    Shut,
 }
 
 /// One peer. See the crate's documentation.
@@ -75,7 +77,7 @@ impl Session {
     /// When [`crate::Input::Timer`] is wanted. None: no timer is armed.
     pub fn next_deadline(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Idle(Idle::Disabled) => None,
+            Phase::Idle(Idle::Disabled | Idle::Shut) => None,
             Phase::Idle(Idle::Hold { until, .. }) => Some(*until),
             Phase::Opening(opening) => opening.next_deadline(),
             Phase::Established(established) => established.next_deadline(),
@@ -96,6 +98,7 @@ impl Session {
         match &self.phase {
             Phase::Idle(Idle::Disabled) => Some(IdleReason::Disabled),
             Phase::Idle(Idle::Hold { until, .. }) => Some(IdleReason::Hold { until: *until }),
+            Phase::Idle(Idle::Shut) => Some(IdleReason::Shut),
             Phase::Opening(_) | Phase::Established(_) => None,
         }
     }
@@ -119,9 +122,15 @@ impl Session {
     /// True while it waits in Idle because it was up for a moment only, or because its peer brought more than there is
     /// room for. The peer must not get around this by becoming another session.
     pub fn is_damped(&self) -> bool {
+        let is_held = matches!(self.phase, Phase::Idle(Idle::Hold { .. }));
+        is_held && self.is_flapping || self.is_shed()
+    }
+
+    /// True while it waits in Idle because it brought too much.
+    pub fn is_shed(&self) -> bool {
         let last = self.last_error.as_ref().map(|error| &error.reason);
-        matches!(self.phase, Phase::Idle(Idle::Hold { .. }))
-            && (self.is_flapping || matches!(last, Some(DownReason::Shed(_))))
+        matches!(self.phase, Phase::Idle(Idle::Hold { .. } | Idle::Shut))
+            && matches!(last, Some(DownReason::Shed(_)))
     }
 
     /// True while a connection is open or being opened. A dynamic peer without one can be dropped.

@@ -9,6 +9,8 @@ use std::time::Duration;
 use session::DownReason;
 use wire::{Families, Family, Fault};
 
+use crate::limits::LimitReached;
+
 /// How loud a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -115,6 +117,13 @@ pub enum Event {
         peer: String,
         /// Which limit, and what it did.
         reason: rib::ResetReason,
+    },
+    /// A peer came to one of its limits of routes; that its session goes down for it is told besides.
+    PrefixLimit {
+        /// The peer's name.
+        peer: String,
+        /// Which limit, and what becomes of it.
+        limit: LimitReached,
     },
     /// A session did not come up.
     AttemptFailed {
@@ -253,6 +262,7 @@ impl Event {
             | Event::Reloaded { .. } => Severity::Info,
             Event::SessionDown { .. }
             | Event::OutOfResources { .. }
+            | Event::PrefixLimit { .. }
             | Event::AttemptFailed { .. }
             | Event::UpdateFault { .. }
             | Event::PathRefused { .. }
@@ -297,6 +307,7 @@ impl fmt::Display for Event {
             Event::OutOfResources { peer, reason } => {
                 write!(f, "peer {peer} is reset: {reason}")
             }
+            Event::PrefixLimit { peer, limit } => write!(f, "peer {peer} has {limit}"),
             Event::AttemptFailed {
                 peer,
                 address,

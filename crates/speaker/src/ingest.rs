@@ -113,6 +113,7 @@ impl Speaker {
             }
             FrameUse::Update => match self.on_update(now, id, message) {
                 Ok(routes) => {
+                    self.check_limits(now, id);
                     self.arm(id);
                     routes
                 }

@@ -17,6 +17,7 @@ mod identity;
 mod ingest;
 mod kernel;
 mod lifecycle;
+mod limits;
 mod malformed;
 mod peer;
 mod reload;
@@ -49,6 +50,7 @@ pub use crate::event::{Event, KeptEnd, KeptFact, Severity};
 pub use crate::graceful::Kept;
 pub use crate::identity::Identity;
 pub use crate::lifecycle::{PeerError, ResetKind};
+pub use crate::limits::{LimitFact, LimitReached};
 pub use crate::malformed::{MAX_KEPT, Malformations, Malformed};
 pub use crate::peer::{Link, Peer, PeerCounters, PeerSource};
 pub use crate::reload::Reloaded;
@@ -95,6 +97,8 @@ pub struct Speaker {
     scratch: DecodeScratch,
     watches: Watches,
     api_routes: ApiRoutes,
+    /// Peers that are up and may not be sent everything.
+    bounded: Vec<PeerId>,
     admission: AdmissionState,
     drain: Option<Drain>,
     clock: Clock,
@@ -160,6 +164,7 @@ impl Speaker {
             scratch: DecodeScratch::default(),
             watches: Watches::default(),
             api_routes: ApiRoutes::new(),
+            bounded: Vec::new(),
             admission: AdmissionState::default(),
             drain: None,
             clock: Clock {
@@ -207,6 +212,7 @@ impl Speaker {
         self.run_comeback(now);
         let mut more = self.rib.work(WORK_BUDGET);
         more |= self.rib.flush(now);
+        self.check_limits_out(now);
         more |= self.run_kernel(now);
         self.reset_fallen(now);
         // Whoever was reset leaves paths to be taken out.

@@ -9,12 +9,13 @@ use std::time::Instant;
 
 use policy::{Export, Import};
 use rib::{PeerId, ResetReason};
-use session::{Input, Negotiated, RemoteAs, Session, Settings};
+use session::{Hold, Input, Negotiated, RemoteAs, Session, Settings};
 use wire::{CeaseSubcode, Families, Notification};
 
 use crate::Speaker;
 use crate::binding::{Readiness, needs};
 use crate::event::{Event, KeptEnd, Limiter};
+use crate::limits::LimitState;
 use crate::malformed::Malformations;
 use crate::peer::{Peer, PeerCounters, PeerSource};
 
@@ -158,6 +159,7 @@ impl Speaker {
             kept: None,
             counters: PeerCounters::default(),
             malformations: Malformations::default(),
+            limits: LimitState::default(),
             attempt_lines: Limiter::default(),
             fault_lines: Limiter::default(),
             refusal_lines: Limiter::default(),
@@ -389,6 +391,7 @@ impl Speaker {
         let asked = families
             .iter()
             .all(|family| peer.session.request_refresh(family));
+        self.limit_table(id);
         self.settle(now, id);
         if asked {
             Ok(())
@@ -415,7 +418,10 @@ impl Speaker {
                 }
                 ResetReason::RouteLimit { .. } => {
                     self.drop_kept(id, Families::ALL, KeptEnd::NotWanted);
-                    Input::Shed { notification }
+                    Input::Shed {
+                        notification,
+                        hold: Hold::Longest,
+                    }
                 }
             };
             self.tell(now, id, input);

@@ -16,6 +16,7 @@ use crate::drain::Drain;
 use crate::effect::ConnId;
 use crate::event::Limiter;
 use crate::graceful::Kept;
+use crate::limits::LimitState;
 use crate::malformed::Malformations;
 
 /// Where a peer comes from, which decides who may remove it.
@@ -86,6 +87,8 @@ pub struct Peer {
     pub(crate) kept: Option<Kept>,
     pub(crate) counters: PeerCounters,
     pub(crate) malformations: Malformations,
+    /// What was told of its limits in this session.
+    pub(crate) limits: LimitState,
     pub(crate) attempt_lines: Limiter,
     pub(crate) fault_lines: Limiter,
     pub(crate) refusal_lines: Limiter,

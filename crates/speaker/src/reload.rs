@@ -201,12 +201,14 @@ impl Speaker {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
+        let limits = peer.config.limits;
         peer.set_config(new);
         if label == Label::SoftRefresh {
             peer.set_guards(&self.guards);
             self.judge_again(now, id);
         }
         self.reconfigure(now, id);
+        self.limits_changed(now, id, &limits);
         self.touch(id);
     }
 

@@ -78,6 +78,9 @@ impl Speaker {
                 listed,
             });
         }
+        self.set_limits(id);
+        // It may have joined others who have been told all already.
+        self.check_limits_out(now);
     }
 
     pub(crate) fn session_down(&mut self, now: Instant, id: PeerId, down: Down) {
@@ -246,6 +249,7 @@ impl Speaker {
             .map(|(id, _, settings)| (id, settings))
             .collect();
         self.rib.change(&changes);
+        self.check_limits_out(now);
         for id in anew {
             let text = "the families that can be announced changed";
             let notification = Notification::cease(CeaseSubcode::OtherConfigChange, text);

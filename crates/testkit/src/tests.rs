@@ -6,6 +6,7 @@ mod graceful;
 mod host;
 mod house;
 mod idle;
+mod limits;
 mod network;
 mod peers;
 mod policy;

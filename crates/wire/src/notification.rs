@@ -11,6 +11,7 @@ use std::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error_code::{CeaseSubcode, ErrorCode};
+use crate::family::AfiSafi;
 use crate::fault::Fault;
 use crate::fault_kind::{FaultKind, Section};
 use crate::frame::{MAX_LEN, MessageType, put_header};
@@ -68,6 +69,32 @@ impl Notification {
             subcode: subcode as u8,
             data: data.freeze(),
         }
+    }
+
+    /// A Cease/Maximum Number of Prefixes Reached: more than `most` routes of this family came (RFC 4486 4).
+    pub fn max_prefixes(family: AfiSafi, most: u32) -> Notification {
+        let mut data = BytesMut::with_capacity(7);
+        data.put_u16(family.afi);
+        data.put_u8(family.safi);
+        data.put_u32(most);
+        Notification {
+            data: data.freeze(),
+            ..Notification::new(ErrorCode::Cease, CeaseSubcode::MaxPrefixes as u8)
+        }
+    }
+
+    /// The family and the most routes of it that a Cease/Maximum Number of Prefixes Reached tells, if it does: the data
+    /// is optional (RFC 4486 4).
+    pub fn prefix_limit(&self) -> Option<(AfiSafi, u32)> {
+        if self.cease_subcode() != Some(CeaseSubcode::MaxPrefixes) {
+            return None;
+        }
+        let &[a, b, safi, ref most @ ..] = &self.data[..] else {
+            return None;
+        };
+        let afi = u16::from_be_bytes([a, b]);
+        let most = u32::from_be_bytes(most.try_into().ok()?);
+        Some((AfiSafi { afi, safi }, most))
     }
 
     /// This NOTIFICATION wrapped in a Cease/Hard Reset (RFC 8538 3.1): the receiver shall not keep our routes.
@@ -239,7 +266,7 @@ fn unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// "OPEN Message Error/Bad Peer AS (2/2)", with the shutdown communication where there is one.
+/// "OPEN Message Error/Bad Peer AS (2/2)", with the shutdown communication or the limit of prefixes where there is one.
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match ErrorCode::from_u8(self.code) {
@@ -254,6 +281,9 @@ impl fmt::Display for Notification {
             && inner.cease_subcode() != Some(CeaseSubcode::HardReset)
         {
             return write!(f, ": {inner}");
+        }
+        if let Some((family, most)) = self.prefix_limit() {
+            return write!(f, ": at most {most} of {family}");
         }
         match self.shutdown_text() {
             Some(text) => write!(f, ": \"{text}\""),

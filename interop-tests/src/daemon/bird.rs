@@ -262,6 +262,9 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
     if neighbor.ttl_security {
         options.push_str(" ttl security on;");
     }
+    for line in &neighbor.lines {
+        let _ = write!(options, " {line};");
+    }
     if let Some(id) = spec.cluster_id.filter(|_| neighbor.asn == spec.asn) {
         let _ = write!(options, " rr cluster id {id};");
     }
@@ -274,7 +277,12 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
     } else {
         ""
     };
-    let channel = format!("import all; export filter to_peer;{add_path}");
+    let lines: String = neighbor
+        .family_lines
+        .iter()
+        .map(|line| format!(" {line};"))
+        .collect();
+    let channel = format!("import all; export filter to_peer;{add_path}{lines}");
     format!(
         "protocol bgp {name} {{\n  local {local} as {asn}; neighbor {address} as {remote};{options}\n  \
          connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart {graceful};\n  \

@@ -245,6 +245,9 @@ fn render(spec: &Spec, own: &[Announcement]) -> String {
         if neighbor.ttl_security {
             let _ = writeln!(text, " neighbor {name} ttl-security hops 1");
         }
+        for line in &neighbor.lines {
+            let _ = writeln!(text, " neighbor {name} {line}");
+        }
     }
     for family in ["ipv4", "ipv6"] {
         let _ = writeln!(text, " address-family {family} unicast");
@@ -265,7 +268,11 @@ fn render_activation(neighbor: &Neighbor) -> String {
         true => format!("  neighbor {name} route-reflector-client\n"),
         false => String::new(),
     };
-    format!("  neighbor {name} activate\n{client}")
+    let lines = neighbor.family_lines.iter();
+    let lines: String = lines
+        .map(|line| format!("  neighbor {name} {line}\n"))
+        .collect();
+    format!("  neighbor {name} activate\n{client}{lines}")
 }
 
 fn render_map(one: &Announcement) -> String {

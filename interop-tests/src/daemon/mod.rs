@@ -169,6 +169,8 @@ impl Spec {
             name: peer_name(self.v4.into()),
             import: "all".to_owned(),
             export: "all".to_owned(),
+            lines: Vec::new(),
+            family_lines: Vec::new(),
         }
     }
 
@@ -219,6 +221,10 @@ pub struct Neighbor {
     pub import: String,
     /// What it is sent, as our own configuration says it; other daemons send all.
     pub export: String,
+    /// Further settings of it, in the words of whoever has it as neighbour.
+    pub lines: Vec<String>,
+    /// Settings of each of its families, likewise; ours have none of their own.
+    pub family_lines: Vec<String>,
 }
 
 impl Neighbor {
@@ -262,6 +268,22 @@ impl Neighbor {
     pub fn policy(mut self, import: &str, export: &str) -> Neighbor {
         self.import = import.to_owned();
         self.export = export.to_owned();
+        self
+    }
+
+    /// The same, with a setting in the words of whoever has it as neighbour: a key of ours, an option of a protocol of
+    /// BIRD's, what follows `neighbor ADDRESS` of FRR's.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Neighbor {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// The same, with a setting of each of its families: an option of a channel of BIRD's, what follows `neighbor
+    /// ADDRESS` in an address family of FRR's.
+    #[must_use]
+    pub fn family_line(mut self, line: &str) -> Neighbor {
+        self.family_lines.push(line.to_owned());
         self
     }
 

@@ -116,7 +116,7 @@ impl Scene {
         spec.cluster_id = Some(SERVER);
         let lines = format!(
             "limits: {{{limits}}}\ndynamic-peers:\n  - {{prefix: 10.9.0.0/16, as: internal, \
-             limit: 20000, route-reflector-client: true{client}}}\n"
+             limit: 20000, route-reflector-client: true, max-prefix: {{ipv4: off, ipv6: off}}{client}}}\n"
         );
         let mut daemon = Ours::new(Role::Reflector, &namespace, spec).with_configuration(&lines);
         daemon.start()?;

@@ -78,7 +78,8 @@ fn a_full_table_that_leaves_takes_its_memory_with_it() -> Result<()> {
     spec.v4 = SERVER;
     spec.cluster_id = Some(SERVER);
     let mut daemon = Ours::new(Role::Reflector, &namespace, spec).with_configuration(
-        "dynamic-peers:\n  - {prefix: 10.9.0.0/16, as: internal, route-reflector-client: true}\n",
+        "dynamic-peers:\n  - {prefix: 10.9.0.0/16, as: internal, route-reflector-client: true, \
+         max-prefix: {ipv4: off, ipv6: off}}\n",
     );
     daemon.start()?;
     let receiver = Speaker::establish(&namespace, RECEIVER, SERVER.into(), AS)?;

@@ -5,6 +5,7 @@ use proto::v1::peer_config::RemoteAs;
 use proto::v1::{export_policy, import_policy};
 use serde::Serialize;
 
+use super::limits::{MaxPrefixOutView, MaxPrefixView};
 use crate::view::{family, lasting, some, word};
 
 /// Settings, under the names and with the words of the API.
@@ -69,6 +70,9 @@ pub(crate) struct ConfigView {
     pub(crate) password_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_shutdown: Option<bool>,
+    pub(crate) max_prefix: Option<MaxPrefixView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_prefix_out: Option<MaxPrefixOutView>,
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -160,6 +164,8 @@ impl ConfigView {
             bind_device: config.bind_device,
             password_file: config.password_file,
             graceful_shutdown: config.graceful_shutdown,
+            max_prefix: config.max_prefix.map(MaxPrefixView::new),
+            max_prefix_out: config.max_prefix_out.map(MaxPrefixOutView::new),
         }
     }
 }

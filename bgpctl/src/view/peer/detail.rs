@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::config::PolicyView;
+use super::limits::{MaxPrefixOutView, MaxPrefixView};
 use super::{CapabilityView, CountersView, PeerView, StateView};
 use crate::table::{Cell, Table, printable};
 use crate::time;
@@ -102,6 +103,9 @@ impl PeerView {
         );
         page.maybe("routes kept", state.kept());
         page.maybe("drained", state.drain.as_ref().map(DrainView::line));
+        for limit in &state.prefix_limits {
+            page.line("limit", limit.text());
+        }
         for warning in &state.warnings {
             page.line("warning", warning);
         }
@@ -209,6 +213,10 @@ impl PeerView {
         page.maybe("device", config.bind_device.as_ref());
         let md5 = config.password_file.as_ref();
         page.maybe("authentication", md5.map(|file| format!("md5 from {file}")));
+        let most = config.max_prefix.as_ref();
+        page.maybe("max prefix", most.and_then(MaxPrefixView::text));
+        let most = config.max_prefix_out.as_ref();
+        page.maybe("max prefix out", most.and_then(MaxPrefixOutView::text));
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful shutdown", yes(config.graceful_shutdown));
         page.maybe("graceful restart", yes(config.graceful_restart));

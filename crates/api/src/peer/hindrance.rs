@@ -4,6 +4,7 @@
 
 use std::io::ErrorKind;
 
+use config::LimitAction;
 use policy::{ExportMode, ImportMode};
 use rib::PathCounts;
 use session::{DownReason, State};
@@ -46,6 +47,8 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
         }));
         let counts = speaker.rib().path_counts(peer.id());
         found.extend(all_refused(config, &counts));
+        let refused = speaker.rib().refused_counts(peer.id());
+        found.extend(close_to_limits(config, &counts, refused));
     }
     found
 }
@@ -147,6 +150,46 @@ fn all_refused(config: &config::Peer, counts: &[PathCounts]) -> Option<Hindrance
     Some(Hindrance { cause, next })
 }
 
+/// That a peer brings about as many routes as it may, or more.
+fn close_to_limits(
+    config: &config::Peer,
+    counts: &[PathCounts],
+    refused: [u32; 2],
+) -> Vec<Hindrance> {
+    let limits = &config.limits;
+    let mut found = Vec::new();
+    for family in limits.most.families().iter() {
+        let (count, refused) = (counts[family.index()].accepted, refused[family.index()]);
+        let Some(most) = limits.most.of(family) else {
+            continue;
+        };
+        let is_near = limits.warns_at(family).is_some_and(|at| count >= at);
+        let cause = match limits.action {
+            LimitAction::Block if refused > 0 => format!(
+                "is at its max-prefix of {most} {family}: {refused} announcements of more were refused"
+            ),
+            LimitAction::Warn if count > most.get() => {
+                format!("has {count} {family} accepted, more than its max-prefix of {most}")
+            }
+            _ if is_near => format!("has {count} {family} accepted of at most {most} (max-prefix)"),
+            _ => continue,
+        };
+        let key = format!("a higher max-prefix.{}", key_of(family));
+        let flag = format!("a higher --max-prefix-{}", key_of(family));
+        let step = set(config, &key, &flag);
+        let next = format!("have {} announce less, or {step}", config.address);
+        found.push(Hindrance { cause, next });
+    }
+    found
+}
+
+fn key_of(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4Unicast => "ipv4",
+        Family::Ipv6Unicast => "ipv6",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +232,33 @@ mod tests {
             give_next_hop(&added(), Family::Ipv4Unicast),
             "give the interface an IPv4 address, or delete the peer and add it again with \
              --families ipv6-unicast"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_told_from_its_part_on() {
+        let told = |keys: &str, count, refused| {
+            let config = configured(&format!(", import: all, max-prefix: {{{keys}}}"));
+            let counts = PathCounts {
+                received: count,
+                accepted: count,
+            };
+            let told = close_to_limits(&config, &[counts, counts], [refused; 2]);
+            let told: Vec<String> = told.into_iter().map(|one| one.cause).collect();
+            told
+        };
+        assert_eq!(told("ipv4: 100", 74, 0), Vec::<String>::new());
+        assert_eq!(
+            told("ipv4: 100, ipv6: 200", 75, 0),
+            ["has 75 ipv4-unicast accepted of at most 100 (max-prefix)"]
+        );
+        assert_eq!(
+            told("ipv6: 10, action: warn, warn: 0", 11, 0),
+            ["has 11 ipv6-unicast accepted, more than its max-prefix of 10"]
+        );
+        assert_eq!(
+            told("ipv4: 10, action: block", 10, 3),
+            ["is at its max-prefix of 10 ipv4-unicast: 3 announcements of more were refused"]
         );
     }
 

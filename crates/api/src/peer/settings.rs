@@ -1,5 +1,7 @@
 //! A peer's settings: from a request through the validation of the configuration file, and back.
 
+mod limits;
+
 use std::fmt::Display;
 
 use config::{Config, Location, NextHopRule, Peer, RawPeer, RemoteAs, Text, WordOrList};
@@ -59,6 +61,8 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         bind_device,
         password_file,
         graceful_shutdown,
+        max_prefix,
+        max_prefix_out,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -100,6 +104,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         bind_device: text("bind-device", bind_device.as_ref()),
         password_file: text("password-file", password_file.as_ref()),
         graceful_shutdown: text("graceful-shutdown", graceful_shutdown.as_ref()),
+        limits: limits::raw(max_prefix.as_ref(), max_prefix_out.as_ref()),
         ..RawPeer::request()
     }
 }
@@ -187,10 +192,6 @@ fn next_hop_text(rule: i32) -> &'static str {
 
 /// A peer's settings, with every default filled in.
 pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
-    let whole = |seconds: u16| prost_types::Duration {
-        seconds: seconds.into(),
-        nanos: 0,
-    };
     let length = |of: std::time::Duration| prost_types::Duration::try_from(of).unwrap_or_default();
     let remote_as = match peer.remote_as {
         RemoteAs::Exactly(asn) => RemoteAsField::AsNumber(asn.0),
@@ -202,6 +203,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         NextHopRule::SelfAlways => v1::NextHopRule::Self_,
         NextHopRule::Unchanged => v1::NextHopRule::Unchanged,
     };
+    let (max_prefix, max_prefix_out) = limits::messages(&peer.limits);
     let default_ttl = DEFAULT_TTL[usize::from(!peer.is_internal())];
     v1::PeerConfig {
         name: Some(peer.name.clone()),
@@ -239,6 +241,16 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
             .as_deref()
             .map(|path| path.display().to_string()),
         graceful_shutdown: (!peer.is_internal()).then_some(peer.graceful_shutdown),
+        max_prefix,
+        max_prefix_out,
+    }
+}
+
+/// Whole seconds in the API's form.
+fn whole(seconds: impl Into<i64>) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: seconds.into(),
+        nanos: 0,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
         last_malformed: malformed::last(peer.malformations(), wall),
         malformed: Some(malformed::counters(peer.malformations())),
         drain: peer.drained().map(|drain| wall.drain(drain)),
+        prefix_limits: prefix_limits(speaker, peer),
     }
 }
 
@@ -73,7 +74,13 @@ fn idle_reason(peer: &Peer, wall: &Wall) -> String {
         (None, _) => String::new(),
         (Some(IdleReason::Hold { until }), _) => {
             let left = until.saturating_duration_since(wall.now()).as_secs() + 1;
-            format!("the last attempt failed; the next one is in {left} s")
+            match peer.session().is_shed() {
+                true => format!("shut down because of a limit; it is let in again in {left} s"),
+                false => format!("the last attempt failed; the next one is in {left} s"),
+            }
+        }
+        (Some(IdleReason::Shut), _) => {
+            "shut down because of a limit, until an operator resets it".into()
         }
         (Some(IdleReason::Disabled), Some("")) => "disabled by an operator".into(),
         (Some(IdleReason::Disabled), Some(reason)) => format!("disabled by an operator: {reason}"),
@@ -161,6 +168,40 @@ fn families(speaker: &Speaker, peer: &Peer) -> Vec<v1::FamilyState> {
             }
         })
         .collect()
+}
+
+/// What there is of each limited family.
+fn prefix_limits(speaker: &Speaker, peer: &Peer) -> Vec<v1::PrefixLimit> {
+    let limits = peer.config().limits;
+    let counts = speaker.rib().path_counts(peer.id());
+    let refused = speaker.rib().refused_counts(peer.id());
+    let advertised = speaker.rib().advertised_counts(peer.id());
+    let of =
+        |this: Family, out, most: std::num::NonZeroU32, count: u32, refused: u32| v1::PrefixLimit {
+            family: family(this).into(),
+            out,
+            count: count.into(),
+            limit: most.get().into(),
+            refused: refused.into(),
+        };
+    let families = peer.config().families;
+    let mut found = Vec::new();
+    for this in families.iter() {
+        let index = this.index();
+        if let Some(most) = limits.most.of(this) {
+            found.push(of(
+                this,
+                false,
+                most,
+                counts[index].accepted,
+                refused[index],
+            ));
+        }
+        if let Some(most) = limits.most_out.of(this) {
+            found.push(of(this, true, most, advertised[index], 0));
+        }
+    }
+    found
 }
 
 fn messages(count: impl Fn(MessageType) -> u64) -> v1::MessageCounters {

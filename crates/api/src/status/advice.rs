@@ -60,6 +60,12 @@ pub(super) fn after(peer: &Peer, error: &LastError) -> String {
         Advice::TooMuch => format!(
             "have {address} announce less, or raise limits.routes and restart; it is let in again by itself"
         ),
+        Advice::PrefixLimit => format!(
+            "have {address} announce less, or raise max-prefix at {ours} and reload; bgpctl peer reset {address} lets it in at once"
+        ),
+        Advice::PrefixLimitOut => format!(
+            "look at what export at {ours} lets out, or raise max-prefix-out there and reload; bgpctl peer reset {address} lets it in at once"
+        ),
         Advice::ReadsNothing => {
             format!("look at the BGP daemon on {address}, and at the load there")
         }

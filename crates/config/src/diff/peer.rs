@@ -1,5 +1,7 @@
 //! What the change of each key of a peer costs.
 
+mod limits;
+
 use std::fmt;
 
 use policy::ImportMode;
@@ -30,10 +32,15 @@ impl Effects {
             keys: Vec::new(),
             costs: Vec::new(),
         };
-        for ((key, _, before), (_, cost, after)) in rows(old).into_iter().zip(rows(new)) {
+        let all = |peer| rows(peer).into_iter().chain(limits::rows(peer));
+        for ((key, old_cost, before), (_, cost, after)) in all(old).zip(all(new)) {
             if before != after {
                 effects.keys.push(format!("{key} {before} -> {after}"));
-                effects.costs.push(cost);
+                // Blocking that ends costs what blocking costs; a peer that is switched on costs nothing.
+                effects.costs.push(match key {
+                    "enabled" => cost,
+                    _ => cost.max(old_cost),
+                });
             }
         }
         // The capability says only whether there are several paths, not how many.
@@ -145,6 +152,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
+        limits: _,
         group,
         description: _,
         location: _,

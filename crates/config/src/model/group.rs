@@ -13,6 +13,7 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::Families;
 
+use super::limits::LimitFields;
 use super::peer::{HoldTime, NextHopRule, PathLimit, RemoteAs};
 use crate::fault::Location;
 
@@ -38,7 +39,7 @@ pub(crate) enum Slot<T> {
 
 impl<T: Clone> Slot<T> {
     /// This one, or the other's if the key is not here.
-    fn or(&self, other: &Slot<T>) -> Slot<T> {
+    pub(super) fn or(&self, other: &Slot<T>) -> Slot<T> {
         if let Slot::Absent = self {
             other.clone()
         } else {
@@ -106,6 +107,7 @@ pub(crate) struct Fields {
     pub(crate) graceful_enabled: Slot<bool>,
     pub(crate) restart_time: Slot<u16>,
     pub(crate) stale_time: Slot<u16>,
+    pub(crate) limits: LimitFields,
 }
 
 impl Fields {
@@ -141,6 +143,7 @@ impl Fields {
             graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),
             restart_time: self.restart_time.or(&group.restart_time),
             stale_time: self.stale_time.or(&group.stale_time),
+            limits: self.limits.or(&group.limits),
         }
     }
 }

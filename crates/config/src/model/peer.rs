@@ -10,6 +10,7 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Prefix};
 
+use super::limits::PrefixLimits;
 use crate::fault::Location;
 
 /// Which AS the peer must be in.
@@ -190,6 +191,8 @@ pub struct Peer {
     pub graceful_shutdown: bool,
     /// Graceful restart (RFC 4724).
     pub graceful: GracefulRestart,
+    /// How many routes it may bring and be sent.
+    pub limits: PrefixLimits,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -263,6 +266,7 @@ impl PartialEq for Peer {
             add_path_send,
             graceful_shutdown,
             graceful,
+            limits,
             group,
             description,
             location: _,
@@ -294,6 +298,7 @@ impl PartialEq for Peer {
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful
+            && *limits == other.limits
             && *group == other.group
             && *description == other.description
     }

@@ -1,5 +1,6 @@
 //! One peer as it is written, in the file or in a request.
 
+use super::limits::RawLimits;
 use crate::fault::Location;
 use crate::section::{Reader, Section, Text, WordOrList};
 
@@ -78,6 +79,8 @@ pub struct RawPeer {
     pub graceful_restart_time: Option<Text>,
     /// `graceful-restart.stale-time`, seconds.
     pub graceful_stale_time: Option<Text>,
+    /// `max-prefix` and `max-prefix-out`.
+    pub limits: RawLimits,
 }
 
 impl RawPeer {
@@ -120,6 +123,7 @@ impl RawPeer {
             graceful_enabled: None,
             graceful_restart_time: None,
             graceful_stale_time: None,
+            limits: RawLimits::default(),
         }
     }
 
@@ -151,6 +155,7 @@ impl RawPeer {
             password_file: reader.text(section, "password-file"),
             add_path_send: add_path(reader, section),
             graceful_shutdown: reader.text(section, "graceful-shutdown"),
+            limits: RawLimits::read(reader, section),
             ..graceful
         }
     }

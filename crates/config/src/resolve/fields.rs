@@ -10,7 +10,7 @@ use wire::{Families, Family};
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
-use crate::model::{Fields, HoldTime, NextHopRule, PathLimit, RemoteAs, Slot};
+use crate::model::{Fields, HoldTime, LimitFields, NextHopRule, PathLimit, RemoteAs, Slot};
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
 use crate::suggest;
@@ -81,6 +81,7 @@ impl Fields {
             graceful_enabled,
             graceful_restart_time,
             graceful_stale_time,
+            limits,
         } = raw;
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
@@ -122,6 +123,7 @@ impl Fields {
             stale_time: Slot::read(faults, graceful_stale_time.as_ref(), |text| {
                 values::small(text, 1..=u16::MAX)
             }),
+            limits: LimitFields::read(faults, limits),
         }
     }
 }

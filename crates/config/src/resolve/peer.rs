@@ -9,6 +9,7 @@ use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Family};
 
 use super::fields::Sets;
+use super::limits;
 use crate::fault::{Faults, Location};
 use crate::model::{
     Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role,
@@ -64,6 +65,7 @@ impl Context<'_> {
         check_distance(faults, &raw.at, &fields);
         check_reflection(faults, &raw.at, &fields, internal);
         check_leaving(faults, &raw.at, &fields, internal);
+        limits::check(faults, &raw.at, &fields, identity.dynamic);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -114,6 +116,7 @@ impl Context<'_> {
                 .value_or(self.default_paths(route_reflector_client)),
             graceful_shutdown: fields.graceful_shutdown.value_or(true),
             graceful: graceful_restart(fields),
+            limits: limits::limits(fields, identity.dynamic),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),

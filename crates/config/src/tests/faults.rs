@@ -17,7 +17,7 @@ fn refused(text: &str, role: Role, expected: &[&str]) {
 
 /// Checks what is said about keys of a peer.
 #[track_caller]
-fn peer(keys: &str, expected: &str) {
+pub(super) fn peer(keys: &str, expected: &str) {
     node(
         &format!("peers:\n- address: 10.0.0.2\n  {keys}\n"),
         &[expected],
@@ -122,7 +122,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "bfd",
         "long-lived-graceful-restart",
         "role",
-        "max-prefix",
         "extended-messages",
         "policy",
         "route-server",

@@ -5,6 +5,7 @@ mod graceful;
 mod pair;
 mod random;
 mod sending;
+mod shed;
 mod transitions;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -47,9 +47,9 @@ pub(super) fn graceful_reflector(net: &mut Net, host: u8) -> NodeId {
     net.add(config(Role::Reflector, text), &addresses(host))
 }
 
-/// A reflector without graceful restart: what goes is gone at once.
+/// A reflector without graceful restart, so that what goes is gone at once, and without a limit of routes.
 pub(super) fn reflector(net: &mut Net, host: u8) -> NodeId {
-    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, graceful-restart: {enabled: false}}\n";
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, graceful-restart: {enabled: false}, max-prefix: {ipv4: off, ipv6: off}}\n";
     net.add(config(Role::Reflector, text), &addresses(host))
 }
 

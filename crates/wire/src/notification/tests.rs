@@ -182,3 +182,40 @@ proptest! {
         prop_assert!(got.len() == text.len() || got.len() > MAX_SHUTDOWN_TEXT - 4);
     }
 }
+
+#[test]
+fn a_limit_of_prefixes_is_told_with_its_family() {
+    let family = crate::Family::Ipv6Unicast.afi_safi();
+    let sent = Notification::max_prefixes(family, 1000);
+    assert_eq!(sent.data[..], [0, 2, 1, 0, 0, 3, 0xe8]);
+    assert_eq!(sent.prefix_limit(), Some((family, 1000)));
+    let said = "Cease/Maximum Number of Prefixes Reached (6/1)";
+    assert_eq!(
+        sent.to_string(),
+        format!("{said}: at most 1000 of ipv6-unicast")
+    );
+    let hard = sent.clone().into_hard_reset();
+    assert_eq!(
+        hard.to_string(),
+        format!("Cease/Hard Reset (6/9): {said}: at most 1000 of ipv6-unicast")
+    );
+    // The data may be left out, and any other length says nothing.
+    for cut in [0, 3, 6] {
+        let short = Notification {
+            data: sent.data.slice(..cut),
+            ..sent.clone()
+        };
+        assert_eq!(
+            (short.prefix_limit(), short.to_string().as_str()),
+            (None, said)
+        );
+    }
+    assert_eq!(shed_by_other_means().prefix_limit(), None);
+}
+
+fn shed_by_other_means() -> Notification {
+    Notification {
+        data: Bytes::from_static(&[0, 2, 1, 0, 0, 3, 0xe8]),
+        ..Notification::cease(CeaseSubcode::OutOfResources, "")
+    }
+}

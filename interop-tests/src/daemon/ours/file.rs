@@ -54,5 +54,8 @@ fn render_peer(neighbor: &Neighbor) -> String {
     if neighbor.client {
         text.push_str("    route-reflector-client: true\n");
     }
+    for line in &neighbor.lines {
+        let _ = writeln!(text, "    {line}");
+    }
     text
 }

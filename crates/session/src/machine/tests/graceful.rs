@@ -4,7 +4,7 @@ use wire::{ErrorCode, GracefulRestart, GracefulRestartFamily};
 
 use super::*;
 use crate::settings::Graceful;
-use crate::{CloseCause, Unfit};
+use crate::{CloseCause, Hold, Unfit};
 
 const V4: Families = Families::only(Family::Ipv4Unicast);
 
@@ -208,6 +208,7 @@ fn an_end_for_good_is_a_hard_reset_where_a_plain_one_would_keep_routes() {
     let mut rig = up(graceful(), Some(offer(true)));
     let outputs = rig.give(Input::Shed {
         notification: Notification::cease(CeaseSubcode::OutOfResources, ""),
+        hold: Hold::Longest,
     });
     let (major, minor, data) = notification_to(&outputs, Side::Outgoing).unwrap();
     assert_eq!((major, minor, &data[..2]), (6, 9, &[6, 8][..]));
