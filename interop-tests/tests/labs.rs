@@ -33,6 +33,8 @@ mod memory;
 mod mesh;
 #[path = "labs/operation.rs"]
 mod operation;
+#[path = "labs/paths.rs"]
+mod paths;
 #[path = "labs/reflection.rs"]
 mod reflection;
 #[path = "labs/security.rs"]

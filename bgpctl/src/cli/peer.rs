@@ -1,5 +1,6 @@
 //! `bgpctl peer`: the arguments, and the settings that they make.
 
+mod as_path;
 mod limits;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,6 +8,7 @@ use proto::v1;
 use proto::v1::peer_config::RemoteAs;
 use proto::v1::{export_policy, import_policy};
 
+use self::as_path::PathArgs;
 use self::limits::LimitArgs;
 use crate::time::parse_duration;
 
@@ -235,6 +237,8 @@ pub(crate) struct PeerAddArgs {
     pub(crate) graceful_shutdown: Option<bool>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) path: PathArgs,
 }
 
 /// An address family.
@@ -305,6 +309,10 @@ impl PeerAddArgs {
             graceful_shutdown: self.graceful_shutdown,
             max_prefix: self.limits.max_prefix(),
             max_prefix_out: self.limits.max_prefix_out(),
+            allow_own_as: self.path.allow_own_as,
+            as_override: self.path.as_override,
+            remove_private_as: self.path.private(),
+            local_as: self.path.local_as(),
         }
     }
 }

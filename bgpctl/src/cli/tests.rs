@@ -90,7 +90,9 @@ fn every_setting_of_a_peer_has_a_flag() {
         --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
         --ttl-security=2 --bind-device eth0 --password-file /run/md5 --graceful-shutdown=false \
         --max-prefix-ipv4 100 --max-prefix-ipv6 0 --max-prefix-warn 50 --max-prefix-action block \
-        --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8";
+        --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8 \
+        --allow-own-as 2 --as-override --remove-private-as replace --local-as 1.10 \
+        --local-as-no-prepend --local-as-replace-as=false";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -145,6 +147,14 @@ fn every_setting_of_a_peer_has_a_flag() {
         max_prefix_out: Some(v1::MaxPrefixOut {
             ipv4: Some(7),
             ipv6: Some(8),
+        }),
+        allow_own_as: Some(2),
+        as_override: Some(true),
+        remove_private_as: Some(v1::PrivateAs::Replace.into()),
+        local_as: Some(v1::LocalAs {
+            as_number: 65_546,
+            no_prepend: Some(true),
+            replace_as: Some(false),
         }),
     };
     assert_eq!(add.into_config(), wanted);

@@ -28,10 +28,10 @@ pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;
 pub use model::{
     Api, Config, DynamicRange, Farewell, GracefulRestart, HoldTime, Kernel, LimitAction, Limits,
-    Listen, Log, LogFormat, LogLevel, Most, NextHopRule, OnStop, PathLimit, Peer, PrefixLimits,
-    RT_TABLE_MAIN, RemoteAs, Role,
+    Listen, LocalAs, Log, LogFormat, LogLevel, Most, NextHopRule, OnStop, PathLimit, PathSettings,
+    Peer, PrefixLimits, PrivateAs, RT_TABLE_MAIN, RemoteAs, Role,
 };
-pub use raw::{RawLimits, RawPeer};
+pub use raw::{RawLimits, RawPath, RawPeer};
 pub use resolve::resolve_peer;
 pub use section::{Text, WordOrList};
 

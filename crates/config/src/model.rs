@@ -3,6 +3,7 @@
 //! Owns the types; never reads text (that is `raw` and `resolve`) and never decides what a change
 //! does (that is `diff`).
 
+mod as_path;
 mod group;
 mod limits;
 mod peer;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use policy::{Guards, PrefixSet};
 use wire::{Asn, Prefix};
 
+pub(crate) use as_path::PathFields;
+pub use as_path::{LocalAs, PathSettings, PrivateAs};
 pub(crate) use group::{Fields, Group, Groups, Slot};
 pub(crate) use limits::LimitFields;
 pub use limits::{LimitAction, Most, PrefixLimits};

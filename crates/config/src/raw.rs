@@ -3,6 +3,7 @@
 //! Mirrors the file key by key and knows nothing of what values mean. It dies inside `resolve`.
 //! [`RawPeer`] is public, because a peer added by the API goes the same way as one of the file.
 
+mod as_path;
 mod limits;
 mod peer;
 
@@ -10,6 +11,7 @@ use crate::fault::Location;
 use crate::section::{Reader, Section, Text};
 use crate::tree::{Node, Value};
 
+pub use as_path::RawPath;
 pub use limits::RawLimits;
 pub use peer::RawPeer;
 

@@ -3,6 +3,7 @@
 //! Owns defaults and cross checks. The steps are in the order in which one needs another: prefix
 //! sets, groups, the speaker itself, peers, ranges. A fault never stops the next step.
 
+mod as_path;
 mod fields;
 mod limits;
 mod peer;

@@ -12,21 +12,17 @@ use crate::tree::{Entry, Node, Value};
 
 /// Keys that the design has and this version has not: refused by name, never ignored.
 const NOT_YET: &[&str] = &[
-    "allow-own-as",
-    "as-override",
     "bfd",
     "extended-messages",
     "interface",
     "ip-rules",
     "keep-received",
-    "local-as",
     "long-lived-graceful-restart",
     "metrics",
     "mrai",
     "overlay",
     "policies",
     "policy",
-    "remove-private-as",
     "route-server",
     "route-server-client",
     "services",

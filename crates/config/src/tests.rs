@@ -8,6 +8,7 @@ use wire::{Asn, Families};
 
 use super::*;
 
+mod as_path;
 mod faults;
 mod limits;
 mod request;

@@ -17,6 +17,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("`peers`", "peers: [{zzzzzzzz: 1}]"),
     ("`dynamic-peers`", "dynamic-peers: [{zzzzzzzz: 1}]"),
     ("`add-path`", "peers: [{add-path: {zzzzzzzz: 1}}]"),
+    ("`local-as`", "peers: [{local-as: {zzzzzzzz: 1}}]"),
     ("`max-prefix`", "peers: [{max-prefix: {zzzzzzzz: 1}}]"),
     (
         "`max-prefix-out`",

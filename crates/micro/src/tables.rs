@@ -42,6 +42,7 @@ fn source(feeder: usize) -> SourceInfo {
         router_id: address,
         address: IpAddr::V4(address),
         own_addresses: vec![IpAddr::V4(OURS)],
+        own_as_allowed: 0,
         enforce_first_as: true,
     }
 }
@@ -67,6 +68,7 @@ fn join(rib: &mut Rib) {
         families: Families::ALL,
         kind: PeerKind::Ebgp,
         local_as: OUR_AS,
+        path_rules: rib::PathRules::default(),
         cluster_id: OURS,
         next_hop: NextHopRule::Auto,
         local_v4: Some(OURS),

@@ -3,9 +3,9 @@
 //! A change is made in the attributes themselves, so that decision, export and listings need not know of it. Routes that
 //! ask for none, nearly all, cost the look at one word per UPDATE.
 //!
-//! RFC 8326 section 4.1 (GRACEFUL_SHUTDOWN), RFC 7999 section 3.2 (BLACKHOLE).
+//! RFC 7705 section 3.1 (another AS of ours), RFC 8326 section 4.1 (GRACEFUL_SHUTDOWN), RFC 7999 section 3.2 (BLACKHOLE).
 
-use wire::Community;
+use wire::{Asn, Community, code};
 
 use crate::ids::AttrId;
 use crate::pool::{AttrKey, LEAST_LOCAL_PREF};
@@ -22,6 +22,8 @@ pub struct Amends {
     pub leaving: bool,
     /// BLACKHOLE: such routes do not leave our AS (RFC 7999 section 3.2).
     pub blackhole: bool,
+    /// What we are on the session, if it is another AS than our own: it is put in front of AS_PATH (RFC 7705 section 3.1).
+    pub prepended: Option<Asn>,
 }
 
 /// What is done to a set of attributes.
@@ -30,6 +32,7 @@ struct Amendment {
     local_pref: Option<u32>,
     add: Option<Community>,
     add_too: Option<Community>,
+    prepended: Option<Asn>,
 }
 
 impl Amends {
@@ -42,6 +45,7 @@ impl Amends {
             local_pref: (is_last && !is_least).then_some(LEAST_LOCAL_PREF),
             add: is_leaving.then_some(Community::GRACEFUL_SHUTDOWN),
             add_too: stays.then_some(Community::NO_EXPORT),
+            prepended: self.prepended,
         }
     }
 }
@@ -57,6 +61,10 @@ impl Rib {
         let mut bytes = Vec::new();
         let view = self.attrs.view(attrs);
         let mut splice = Splice::new(view.iter(), &mut bytes);
+        if let Some(asn) = amendment.prepended {
+            let path = splice.take(code::AS_PATH).unwrap_or_default();
+            splice.put_prepended(path, &[asn]);
+        }
         if let Some(preference) = amendment.local_pref {
             splice.set_local_pref(preference);
         }
@@ -79,6 +87,7 @@ mod tests {
         graceful_shutdown: true,
         leaving: false,
         blackhole: true,
+        prepended: None,
     };
 
     /// What becomes of the attributes: LOCAL_PREF and communities.
@@ -128,6 +137,24 @@ mod tests {
         let twice = with(&[Community::GRACEFUL_SHUTDOWN]);
         let told = (Some(0), vec![Community::GRACEFUL_SHUTDOWN]);
         assert_eq!(amended(&twice, amends), told);
+    }
+
+    #[test]
+    fn another_as_of_ours_is_put_in_front() {
+        let mut rib = Rib::new(config());
+        let mut attrs = with(&[Community::GRACEFUL_SHUTDOWN]);
+        let amends = Amends {
+            prepended: Some(Asn(65010)),
+            ..ALL
+        };
+        let id = rib.intern(attrs.view());
+        let id = rib.amend(id, amends);
+        attrs
+            .set_as_path(&[Asn(65010), Asn(65001)])
+            .set_local_pref(0);
+        assert_eq!(rib.attrs.view(id).bytes(), attrs.finish());
+        rib.release(id);
+        assert!(rib.attrs.is_empty());
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Rib {
         self.sources.up(peer, info);
     }
 
+    /// What a source that is up is checked against changes, from the next [`Rib::check`] on. Who it is stays.
+    pub fn change_source(&mut self, peer: PeerId, info: SourceInfo) {
+        self.sources.change(peer, info);
+    }
+
     /// A source went down: its paths go, in slices of [`Rib::work`], those kept of a former session too. It may come up
     /// again at once.
     pub fn source_down(&mut self, peer: PeerId) {

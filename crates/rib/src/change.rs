@@ -84,6 +84,7 @@ impl Rib {
         let old = std::mem::replace(&mut group.settings, settings.clone());
         group.resends |= old.kind != settings.kind
             || old.local_as != settings.local_as
+            || old.path_rules != settings.path_rules
             || old.cluster_id != settings.cluster_id
             || old.drained != settings.drained;
         group.drop_image();

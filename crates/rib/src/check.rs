@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wire::{Asn, AttrView, NextHop};
 
+use crate::as_path;
 use crate::ids::{RejectReason, SourceInfo, SourceKind};
 
 /// Who we are, as the loop checks ask.
@@ -50,8 +51,9 @@ fn check_loops(
     local: &LocalIdentity,
     attrs: AttrView<'_>,
 ) -> Result<(), RejectReason> {
-    let path = attrs.as_path();
-    if path.contains(source.local_as) || path.contains(local.local_as) {
+    let own = [source.local_as, local.local_as];
+    let found = as_path::occurrences(attrs.as_path(), own);
+    if found > usize::from(source.own_as_allowed) {
         return Err(RejectReason::AsLoop);
     }
     if attrs.originator_id() == Some(local.router_id) {
@@ -131,6 +133,7 @@ mod tests {
                 "fe80::1".parse().unwrap(),
             ],
             enforce_first_as: true,
+            own_as_allowed: 0,
         }
     }
 
@@ -180,6 +183,18 @@ mod tests {
         source.local_as = Asn(65001);
         for own in [65001, 64512] {
             let looped = attrs(&[64513, own]);
+            assert_eq!(ask(&source, &looped, "10.0.0.2"), Err(RejectReason::AsLoop));
+        }
+    }
+
+    #[test]
+    fn our_as_may_be_allowed_so_often() {
+        for kind in ALL {
+            let mut source = source(kind, 64513);
+            source.own_as_allowed = 2;
+            let looped = attrs(&[64513, 64512, 7, 64512]);
+            assert_eq!(ask(&source, &looped, "10.0.0.2"), Ok(()));
+            source.own_as_allowed = 1;
             assert_eq!(ask(&source, &looped, "10.0.0.2"), Err(RejectReason::AsLoop));
         }
     }

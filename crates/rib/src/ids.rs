@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use wire::{Asn, EncodeContext, Families, NextHop};
 
+use crate::as_path::PathRules;
+
 /// The slot of a source or receiver of routes. Slots are small and dense, so that tables can be indexed by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
@@ -115,6 +117,8 @@ pub struct SourceInfo {
     pub own_addresses: Vec<IpAddr>,
     /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
     pub enforce_first_as: bool,
+    /// How often our own AS may stand in an AS_PATH before it is a loop (RFC 4271 9.1.2 allows none).
+    pub own_as_allowed: u8,
 }
 
 /// Which next hop a peer is told (RFC 4271 section 5.1.3). A reflected route keeps its own in every case (RFC 4456 section 10).
@@ -139,6 +143,8 @@ pub struct ExportSettings {
     pub kind: PeerKind,
     /// The AS that we are on these sessions: prepended to what leaves our AS.
     pub local_as: Asn,
+    /// What is done to AS_PATH before that.
+    pub path_rules: PathRules,
     /// What we prepend to CLUSTER_LIST when we reflect (RFC 4456 section 8).
     pub cluster_id: Ipv4Addr,
     /// Which next hop the receiver is told.

@@ -60,8 +60,11 @@ pub use decide::{Challenge, PathKey, Rung};
 pub use decide::{challenge, choose, compare, multipath, tied_through};
 pub use pool::{AttrKey, AttrPool, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF, NextHopPool};
 
+mod as_path;
 mod check;
 mod transform;
+
+pub use as_path::{PathRules, PrivateRule};
 
 pub use check::{LocalIdentity, check};
 pub use transform::{DenyReason, Edit, Outgoing};

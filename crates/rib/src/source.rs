@@ -209,6 +209,15 @@ impl Sources {
         self.by_peer[peer.index()] = slot;
     }
 
+    /// What is known of a peer that is up changes.
+    pub(crate) fn change(&mut self, peer: PeerId, info: SourceInfo) {
+        let Some(slot) = self.slot(peer) else { return };
+        if let Some(source) = &mut self.slots[slot as usize] {
+            debug_assert!(source.info.is_same_speaker(&info), "it is another one");
+            source.info = info;
+        }
+    }
+
     /// Limits the accepted paths of a peer that is up, from now on. Nothing counts as refused any more.
     pub(crate) fn limit(&mut self, peer: PeerId, most: [Option<NonZeroU32>; 2]) {
         let Some(slot) = self.slot(peer) else { return };

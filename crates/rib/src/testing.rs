@@ -114,6 +114,7 @@ pub(crate) fn source(peer: PeerId, kind: SourceKind) -> SourceInfo {
         address: IpAddr::V4(address(peer)),
         own_addresses: Vec::new(),
         enforce_first_as: true,
+        own_as_allowed: 0,
     }
 }
 
@@ -157,6 +158,7 @@ impl Bench {
             families: Families::ALL,
             kind,
             local_as: LOCAL_AS,
+            path_rules: PathRules::default(),
             cluster_id: ROUTER_ID,
             next_hop: NextHopRule::Auto,
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),

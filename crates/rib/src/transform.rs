@@ -15,8 +15,9 @@ use std::fmt;
 use std::iter::Peekable;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use wire::{AttrBuilder, AttrView, Community, Family, NextHop, Origin, code};
+use wire::{AsPathView, Asn, AttrBuilder, AttrView, Community, Family, NextHop, Origin, code};
 
+use crate::as_path;
 use crate::ids::{ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
 use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
 
@@ -298,7 +299,15 @@ where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
     let path = splice.take(code::AS_PATH).unwrap_or_default();
-    splice.put_prepended(path, to.local_as.0);
+    if to.path_rules.is_plain() {
+        splice.put_prepended(path, &[to.local_as]);
+    } else {
+        let path = to.path_rules.rewrite(AsPathView::new(path), to.local_as);
+        match to.path_rules.beside {
+            Some(own) => splice.put_prepended(&path, &[to.local_as, own]),
+            None => splice.put_prepended(&path, &[to.local_as]),
+        }
+    }
     if let (Some(med), true) = (splice.take(code::MED), keep_med) {
         splice.put(OPTIONAL, code::MED, &[med]);
     }
@@ -374,11 +383,10 @@ where
     }
 }
 
-/// Flag bits and the segment type of AS_PATH (RFC 4271 4.3); the bit of an extended community (RFC 4360 2).
+/// Flag bits (RFC 4271 4.3); the bit of an extended community (RFC 4360 2).
 const OPTIONAL: u8 = 0x80;
 const TRANSITIVE: u8 = 0x40;
 const EXTENDED_LENGTH: u8 = 0x10;
-const AS_SEQUENCE: u8 = 2;
 const NON_TRANSITIVE: u8 = 0x40;
 
 /// Copies attributes in the order of their codes, with others put in on the way.
@@ -416,7 +424,7 @@ impl<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, 'o, I> {
     }
 
     /// Copies everything up to this code and takes the attribute itself out, if it is there.
-    fn take(&mut self, code: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, code: u8) -> Option<&'a [u8]> {
         self.copy_below(code);
         let taken = self.rest.next_if(|(_, at, _)| *at == code)?;
         Some(taken.2)
@@ -454,19 +462,12 @@ impl<'a, 'o, I: Iterator<Item = (u8, u8, &'a [u8])>> Splice<'a, 'o, I> {
         self.out.truncate(end);
     }
 
-    /// RFC 4271 5.1.2 b): into the first segment if it is a sequence with room, else into a new one.
-    fn put_prepended(&mut self, path: &[u8], asn: u32) {
-        let asn = asn.to_be_bytes();
-        match *path {
-            [AS_SEQUENCE, count, ref rest @ ..] if count < u8::MAX => {
-                let head = [AS_SEQUENCE, count + 1];
-                self.put(TRANSITIVE, code::AS_PATH, &[&head, &asn, rest]);
-            }
-            _ => {
-                let head = [AS_SEQUENCE, 1];
-                self.put(TRANSITIVE, code::AS_PATH, &[&head, &asn, path]);
-            }
-        }
+    /// Puts AS_PATH with these numbers in front (RFC 4271 5.1.2 b).
+    pub(crate) fn put_prepended<const N: usize>(&mut self, path: &[u8], asns: &[Asn; N]) {
+        let (head, rest) = as_path::in_front(path, u8::try_from(N).unwrap_or(u8::MAX));
+        let asns = asns.map(|asn| asn.0.to_be_bytes());
+        let parts = [&head, asns.as_flattened(), rest];
+        self.put(TRANSITIVE, code::AS_PATH, &parts);
     }
 }
 

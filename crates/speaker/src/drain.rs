@@ -51,6 +51,7 @@ pub(crate) fn amends(peer: &Peer, is_external: bool) -> Amends {
         graceful_shutdown: is_external && peer.config.graceful_shutdown,
         leaving: peer.drain.is_some(),
         blackhole: false,
+        prepended: peer.config.path.prepended(),
     }
 }
 

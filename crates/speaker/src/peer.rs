@@ -196,7 +196,8 @@ impl Peer {
         self.is_retold |= new.export != old.export
             || new.next_hop != old.next_hop
             || new.next_hop_v6 != old.next_hop_v6
-            || new.add_path_send != old.add_path_send;
+            || new.add_path_send != old.add_path_send
+            || new.path != old.path;
     }
 
     pub(crate) fn set_guards(&mut self, guards: &Arc<Guards>) {

@@ -205,6 +205,7 @@ impl Speaker {
         peer.set_config(new);
         if label == Label::SoftRefresh {
             peer.set_guards(&self.guards);
+            self.change_source(id);
             self.judge_again(now, id);
         }
         self.reconfigure(now, id);

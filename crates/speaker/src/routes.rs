@@ -77,6 +77,7 @@ impl Speaker {
                     router_id: self.identity.router_id,
                     address: IpAddr::V4(self.identity.router_id),
                     own_addresses: Vec::new(),
+                    own_as_allowed: 0,
                     enforce_first_as: false,
                 },
             );

@@ -5,7 +5,7 @@ use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rib::{ExportSettings, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
+use rib::{ExportSettings, PathRules, PeerId, PeerKind, PrivateRule, ReceiverIdentity, SourceInfo};
 use session::{CloseCause, Down, Input, Negotiated};
 use wire::{CeaseSubcode, DecodeContext, EncodeContext, Families, Family, Notification};
 
@@ -113,6 +113,7 @@ impl Speaker {
             address: peer.config.address,
             own_addresses: self.own_addresses(negotiated.local.ip()),
             enforce_first_as: true,
+            own_as_allowed: peer.config.path.allow_own_as,
         }
     }
 
@@ -128,6 +129,7 @@ impl Speaker {
             families,
             kind: peer_kind(peer, negotiated),
             local_as: peer.config.local_as,
+            path_rules: self.path_rules(peer, negotiated),
             cluster_id: self.identity.cluster_id,
             next_hop: next_hop_rule(peer.config.next_hop),
             local_v4: hops.v4,
@@ -145,6 +147,47 @@ impl Speaker {
                 extended_next_hop: Families::EMPTY,
                 max_len: wire::MAX_LEN,
             },
+        }
+    }
+
+    /// What is checked of a peer's routes follows its settings.
+    pub(crate) fn change_source(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(id) else {
+            return;
+        };
+        if let Some(link) = &peer.link {
+            let info = self.source_info(peer, &link.negotiated);
+            self.rib.change_source(id, info);
+        }
+    }
+
+    /// What is done to AS_PATH on the way to a peer of another AS. Its own number only where that makes a difference, for
+    /// peers with the same rules share a group.
+    fn path_rules(&self, peer: &Peer, negotiated: &Negotiated) -> PathRules {
+        let config::PathSettings {
+            allow_own_as: _,
+            as_override,
+            remove_private_as,
+            local_as,
+        } = peer.config.path;
+        if negotiated.internal {
+            return PathRules::default();
+        }
+        let theirs = negotiated.remote_as;
+        let private = |replaces| {
+            let kept = theirs;
+            Some(PrivateRule { replaces, kept })
+        };
+        PathRules {
+            beside: local_as
+                .filter(|local| !local.replace_as)
+                .map(|_| self.identity.local_as),
+            private: match remove_private_as {
+                config::PrivateAs::Keep => None,
+                config::PrivateAs::Remove => private(false),
+                config::PrivateAs::Replace => private(true),
+            },
+            overridden: as_override.then_some(theirs),
         }
     }
 

@@ -24,7 +24,7 @@ mod refresh;
 pub mod update;
 
 pub use asn::{Asn, ParseAsnError};
-pub use attr::{Aggregator, AsPathView, AttrBuilder, AttrView, Origin, code};
+pub use attr::{Aggregator, AsPathView, AttrBuilder, AttrView, Origin, SegmentKind, code};
 pub use capability::{
     AddPathMode, Capability, GracefulRestart, GracefulRestartFamily, LlgrFamily, Role,
     capability_code,

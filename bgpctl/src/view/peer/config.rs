@@ -73,6 +73,45 @@ pub(crate) struct ConfigView {
     pub(crate) max_prefix: Option<MaxPrefixView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_prefix_out: Option<MaxPrefixOutView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allow_own_as: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) as_override: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remove_private_as: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) local_as: Option<LocalAsView>,
+}
+
+/// The AS that we are on the session, if it is not our own.
+#[derive(Debug, Serialize)]
+pub(crate) struct LocalAsView {
+    #[serde(rename = "as")]
+    number: u32,
+    no_prepend: bool,
+    replace_as: bool,
+}
+
+impl LocalAsView {
+    fn new(local: v1::LocalAs) -> LocalAsView {
+        LocalAsView {
+            number: local.as_number,
+            no_prepend: local.no_prepend.unwrap_or_default(),
+            replace_as: local.replace_as.unwrap_or_default(),
+        }
+    }
+
+    /// "65010, not prepended, replaces our own".
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.number.to_string();
+        if self.no_prepend {
+            text.push_str(", not put into what it sends");
+        }
+        if self.replace_as {
+            text.push_str(", in place of our own");
+        }
+        text
+    }
 }
 
 /// A rule: one word, or the names of prefix sets.
@@ -133,6 +172,9 @@ impl ConfigView {
             .next_hop
             .map(|_| word(config.next_hop().as_str_name(), "NEXT_HOP_RULE_"));
         let time = |time: Option<prost_types::Duration>| time.as_ref().map(lasting);
+        let remove_private_as = config
+            .remove_private_as
+            .map(|_| word(config.remove_private_as().as_str_name(), "PRIVATE_AS_"));
         ConfigView {
             name: config.name,
             address: config.address,
@@ -166,6 +208,10 @@ impl ConfigView {
             graceful_shutdown: config.graceful_shutdown,
             max_prefix: config.max_prefix.map(MaxPrefixView::new),
             max_prefix_out: config.max_prefix_out.map(MaxPrefixOutView::new),
+            allow_own_as: config.allow_own_as,
+            as_override: config.as_override,
+            remove_private_as,
+            local_as: config.local_as.map(LocalAsView::new),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::config::PolicyView;
+use super::config::{LocalAsView, PolicyView};
 use super::limits::{MaxPrefixOutView, MaxPrefixView};
 use super::{CapabilityView, CountersView, PeerView, StateView};
 use crate::table::{Cell, Table, printable};
@@ -217,6 +217,15 @@ impl PeerView {
         page.maybe("max prefix", most.and_then(MaxPrefixView::text));
         let most = config.max_prefix_out.as_ref();
         page.maybe("max prefix out", most.and_then(MaxPrefixOutView::text));
+        page.maybe("local AS", config.local_as.as_ref().map(LocalAsView::text));
+        let times = config.allow_own_as.filter(|times| *times > 0);
+        page.maybe("own AS allowed", number(times));
+        page.maybe(
+            "AS override",
+            yes(config.as_override.filter(|is_set| *is_set)),
+        );
+        let private = config.remove_private_as.as_ref();
+        page.maybe("private AS", private.filter(|rule| *rule != "keep"));
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful shutdown", yes(config.graceful_shutdown));
         page.maybe("graceful restart", yes(config.graceful_restart));

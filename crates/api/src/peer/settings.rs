@@ -1,5 +1,6 @@
 //! A peer's settings: from a request through the validation of the configuration file, and back.
 
+mod as_path;
 mod limits;
 
 use std::fmt::Display;
@@ -63,6 +64,10 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         graceful_shutdown,
         max_prefix,
         max_prefix_out,
+        allow_own_as,
+        as_override,
+        remove_private_as,
+        local_as,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -105,6 +110,12 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         password_file: text("password-file", password_file.as_ref()),
         graceful_shutdown: text("graceful-shutdown", graceful_shutdown.as_ref()),
         limits: limits::raw(max_prefix.as_ref(), max_prefix_out.as_ref()),
+        path: as_path::raw(
+            *allow_own_as,
+            *as_override,
+            *remove_private_as,
+            local_as.as_ref(),
+        ),
         ..RawPeer::request()
     }
 }
@@ -243,6 +254,10 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         graceful_shutdown: (!peer.is_internal()).then_some(peer.graceful_shutdown),
         max_prefix,
         max_prefix_out,
+        allow_own_as: Some(peer.path.allow_own_as.into()),
+        as_override: Some(peer.path.as_override),
+        remove_private_as: Some(as_path::private(&peer.path).into()),
+        local_as: as_path::local(&peer.path),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the change of each key of a peer costs.
 
+mod as_path;
 mod limits;
 
 use std::fmt;
@@ -32,7 +33,10 @@ impl Effects {
             keys: Vec::new(),
             costs: Vec::new(),
         };
-        let all = |peer| rows(peer).into_iter().chain(limits::rows(peer));
+        let all = |peer| {
+            let rows = rows(peer).into_iter().chain(limits::rows(peer));
+            rows.chain(as_path::rows(peer))
+        };
         for ((key, old_cost, before), (_, cost, after)) in all(old).zip(all(new)) {
             if before != after {
                 effects.keys.push(format!("{key} {before} -> {after}"));
@@ -153,6 +157,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         graceful_shutdown: _,
         graceful,
         limits: _,
+        path: _,
         group,
         description: _,
         location: _,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::Families;
 
+use super::as_path::PathFields;
 use super::limits::LimitFields;
 use super::peer::{HoldTime, NextHopRule, PathLimit, RemoteAs};
 use crate::fault::Location;
@@ -108,6 +109,7 @@ pub(crate) struct Fields {
     pub(crate) restart_time: Slot<u16>,
     pub(crate) stale_time: Slot<u16>,
     pub(crate) limits: LimitFields,
+    pub(crate) path: PathFields,
 }
 
 impl Fields {
@@ -144,6 +146,7 @@ impl Fields {
             restart_time: self.restart_time.or(&group.restart_time),
             stale_time: self.stale_time.or(&group.stale_time),
             limits: self.limits.or(&group.limits),
+            path: self.path.or(&group.path),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Prefix};
 
+use super::as_path::PathSettings;
 use super::limits::PrefixLimits;
 use crate::fault::Location;
 
@@ -193,6 +194,8 @@ pub struct Peer {
     pub graceful: GracefulRestart,
     /// How many routes it may bring and be sent.
     pub limits: PrefixLimits,
+    /// What is done to AS_PATH.
+    pub path: PathSettings,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -267,6 +270,7 @@ impl PartialEq for Peer {
             graceful_shutdown,
             graceful,
             limits,
+            path,
             group,
             description,
             location: _,
@@ -299,6 +303,7 @@ impl PartialEq for Peer {
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful
             && *limits == other.limits
+            && *path == other.path
             && *group == other.group
             && *description == other.description
     }

@@ -1,5 +1,6 @@
 //! One peer as it is written, in the file or in a request.
 
+use super::as_path::RawPath;
 use super::limits::RawLimits;
 use crate::fault::Location;
 use crate::section::{Reader, Section, Text, WordOrList};
@@ -81,6 +82,8 @@ pub struct RawPeer {
     pub graceful_stale_time: Option<Text>,
     /// `max-prefix` and `max-prefix-out`.
     pub limits: RawLimits,
+    /// `allow-own-as`, `as-override`, `remove-private-as` and `local-as`.
+    pub path: RawPath,
 }
 
 impl RawPeer {
@@ -124,6 +127,7 @@ impl RawPeer {
             graceful_restart_time: None,
             graceful_stale_time: None,
             limits: RawLimits::default(),
+            path: RawPath::default(),
         }
     }
 
@@ -156,6 +160,7 @@ impl RawPeer {
             add_path_send: add_path(reader, section),
             graceful_shutdown: reader.text(section, "graceful-shutdown"),
             limits: RawLimits::read(reader, section),
+            path: RawPath::read(reader, section),
             ..graceful
         }
     }

@@ -10,7 +10,9 @@ use wire::{Families, Family};
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
-use crate::model::{Fields, HoldTime, LimitFields, NextHopRule, PathLimit, RemoteAs, Slot};
+use crate::model::{
+    Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs, Slot,
+};
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
 use crate::suggest;
@@ -82,6 +84,7 @@ impl Fields {
             graceful_restart_time,
             graceful_stale_time,
             limits,
+            path,
         } = raw;
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
@@ -124,6 +127,7 @@ impl Fields {
                 values::small(text, 1..=u16::MAX)
             }),
             limits: LimitFields::read(faults, limits),
+            path: PathFields::read(faults, path),
         }
     }
 }

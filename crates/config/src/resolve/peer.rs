@@ -9,7 +9,7 @@ use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Family};
 
 use super::fields::Sets;
-use super::limits;
+use super::{as_path, limits};
 use crate::fault::{Faults, Location};
 use crate::model::{
     Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role,
@@ -66,6 +66,7 @@ impl Context<'_> {
         check_reflection(faults, &raw.at, &fields, internal);
         check_leaving(faults, &raw.at, &fields, internal);
         limits::check(faults, &raw.at, &fields, identity.dynamic);
+        as_path::check(faults, &raw.at, &fields, self.local_as, internal);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -87,7 +88,7 @@ impl Context<'_> {
             address: identity.address,
             port: fields.port.value_or(179),
             remote_as: fields.remote_as.value()?,
-            local_as: self.local_as?,
+            local_as: self.own_as(fields)?,
             local_address: fields.local_address.value(),
             passive: identity.dynamic || fields.passive.value_or(false),
             enabled: fields.enabled.value_or(true),
@@ -117,6 +118,7 @@ impl Context<'_> {
             graceful_shutdown: fields.graceful_shutdown.value_or(true),
             graceful: graceful_restart(fields),
             limits: limits::limits(fields, identity.dynamic),
+            path: as_path::settings(fields),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),
@@ -177,8 +179,14 @@ impl Context<'_> {
         Some(match fields.remote_as.get()? {
             RemoteAs::Internal => true,
             RemoteAs::External => false,
-            RemoteAs::Exactly(asn) => *asn == self.local_as?,
+            RemoteAs::Exactly(asn) => *asn == self.own_as(fields)?,
         })
+    }
+
+    /// Our AS on the session.
+    fn own_as(&self, fields: &Fields) -> Option<Asn> {
+        let local = fields.path.local_as.value_or(None);
+        local.or(self.local_as)
     }
 
     fn check_addresses(

@@ -125,11 +125,7 @@ fn keys_of_later_versions_are_refused_by_name() {
         "extended-messages",
         "policy",
         "route-server",
-        "as-override",
-        "remove-private-as",
-        "allow-own-as",
         "mrai",
-        "local-as",
     ] {
         peer(
             &format!("as: internal\n  {key}: 1"),

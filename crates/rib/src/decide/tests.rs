@@ -280,6 +280,7 @@ fn the_originator_stands_for_the_router_id() {
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
         enforce_first_as: true,
+        own_as_allowed: 0,
     };
     let mut attrs = wire::AttrBuilder::new();
     attrs.set_origin(Origin::Igp).set_as_path(&[]);
@@ -304,6 +305,7 @@ fn our_own_block_beats_the_api_and_both_beat_what_is_learned() {
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
         enforce_first_as: true,
+        own_as_allowed: 0,
     };
     let mut attrs = wire::AttrBuilder::new();
     attrs

@@ -28,6 +28,7 @@ fn source(kind: SourceKind) -> SourceInfo {
         address: IpAddr::from([10, 0, 0, 2]),
         own_addresses: Vec::new(),
         enforce_first_as: true,
+        own_as_allowed: 0,
     }
 }
 
@@ -36,6 +37,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         families: Families::ALL,
         kind,
         local_as: Asn(64512),
+        path_rules: crate::PathRules::default(),
         cluster_id: Ipv4Addr::new(1, 1, 1, 1),
         next_hop: NextHopRule::Auto,
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
@@ -502,4 +504,34 @@ fn whom_we_leave_is_told_so_with_every_route() {
             assert!(codes.is_sorted(), "{codes:?}");
         }
     }
+}
+
+#[test]
+fn both_numbers_stand_in_front_where_the_session_has_another() {
+    let mut to = to(PeerKind::Ebgp);
+    to.local_as = Asn(65010);
+    to.path_rules.beside = Some(Asn(64512));
+    let path = |attrs: &AttrBuilder, to: &ExportSettings| {
+        let sent = sent(attrs, SourceKind::Ebgp, to);
+        let asns: Vec<u32> = sent.view().as_path().asns().map(|asn| asn.0).collect();
+        asns
+    };
+    assert_eq!(path(&plain(), &to), [65010, 64512, 64513]);
+    to.path_rules.private = Some(crate::PrivateRule {
+        replaces: false,
+        kept: Asn(7),
+    });
+    assert_eq!(
+        path(&plain(), &to),
+        [65010, 64512],
+        "ours are put in behind"
+    );
+    to.path_rules = crate::PathRules {
+        overridden: Some(Asn(64513)),
+        ..crate::PathRules::default()
+    };
+    assert_eq!(path(&plain(), &to), [65010, 65010]);
+    // Inside our AS nothing of it applies.
+    to.kind = PeerKind::IbgpClient;
+    assert_eq!(path(&plain(), &to), [64513]);
 }
