@@ -313,6 +313,8 @@ impl PeerAddArgs {
             as_override: self.path.as_override,
             remove_private_as: self.path.private(),
             local_as: self.path.local_as(),
+            enforce_first_as: self.path.enforce_first_as,
+            route_server_client: self.path.route_server_client,
         }
     }
 }

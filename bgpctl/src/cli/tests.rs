@@ -92,7 +92,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         --max-prefix-ipv4 100 --max-prefix-ipv6 0 --max-prefix-warn 50 --max-prefix-action block \
         --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8 \
         --allow-own-as 2 --as-override --remove-private-as replace --local-as 1.10 \
-        --local-as-no-prepend --local-as-replace-as=false";
+        --local-as-no-prepend --local-as-replace-as=false --enforce-first-as=false \
+        --route-server-client";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -156,6 +157,8 @@ fn every_setting_of_a_peer_has_a_flag() {
             no_prepend: Some(true),
             replace_as: Some(false),
         }),
+        enforce_first_as: Some(false),
+        route_server_client: Some(true),
     };
     assert_eq!(add.into_config(), wanted);
 }

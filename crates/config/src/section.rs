@@ -23,8 +23,6 @@ const NOT_YET: &[&str] = &[
     "overlay",
     "policies",
     "policy",
-    "route-server",
-    "route-server-client",
     "services",
     "unnumbered",
 ];

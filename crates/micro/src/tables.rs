@@ -69,6 +69,7 @@ fn join(rib: &mut Rib) {
         kind: PeerKind::Ebgp,
         local_as: OUR_AS,
         path_rules: rib::PathRules::default(),
+        route_server: false,
         cluster_id: OURS,
         next_hop: NextHopRule::Auto,
         local_v4: Some(OURS),

@@ -85,6 +85,7 @@ impl Rib {
         group.resends |= old.kind != settings.kind
             || old.local_as != settings.local_as
             || old.path_rules != settings.path_rules
+            || old.route_server != settings.route_server
             || old.cluster_id != settings.cluster_id
             || old.drained != settings.drained;
         group.drop_image();

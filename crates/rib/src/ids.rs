@@ -145,6 +145,8 @@ pub struct ExportSettings {
     pub local_as: Asn,
     /// What is done to AS_PATH before that.
     pub path_rules: PathRules,
+    /// We are a route server to the receiver: what comes from other ASes is passed on as it is (RFC 7947).
+    pub route_server: bool,
     /// What we prepend to CLUSTER_LIST when we reflect (RFC 4456 section 8).
     pub cluster_id: Ipv4Addr,
     /// Which next hop the receiver is told.

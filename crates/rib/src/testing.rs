@@ -159,6 +159,7 @@ impl Bench {
             kind,
             local_as: LOCAL_AS,
             path_rules: PathRules::default(),
+            route_server: false,
             cluster_id: ROUTER_ID,
             next_hop: NextHopRule::Auto,
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),

@@ -18,7 +18,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use wire::{AsPathView, Asn, AttrBuilder, AttrView, Community, Family, NextHop, Origin, code};
 
 use crate::as_path;
-use crate::ids::{ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo};
+use crate::ids::{
+    ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo, SourceKind,
+};
 use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
 
 /// Why a route is not sent to a receiver.
@@ -126,7 +128,8 @@ pub fn gate(
     if source.kind == PeerKind::IbgpNonClient.into() && to.kind == PeerKind::IbgpNonClient {
         return Err(DenyReason::NotReflected);
     }
-    if source.kind.is_local() {
+    // A route server takes no community as said to itself (RFC 7947 section 2.2.4).
+    if source.kind.is_local() || is_served(source, to) {
         return Ok(());
     }
     if attrs.no_advertise() {
@@ -142,6 +145,11 @@ pub fn gate(
     Ok(())
 }
 
+/// True if a route is passed on as it is, because we are a route server to who gets it and it is of another AS.
+fn is_served(source: &SourceInfo, to: &ExportSettings) -> bool {
+    to.route_server && source.kind == SourceKind::Ebgp
+}
+
 /// The next hop that the receiver is told.
 ///
 /// | source | receiver | Auto | SelfAlways | Unchanged |
@@ -150,6 +158,7 @@ pub fn gate(
 /// | eBGP | iBGP | unchanged | ourselves | unchanged |
 /// | local | iBGP | as announced | ourselves | as announced |
 /// | any | eBGP | ourselves | ourselves | as learned or announced |
+/// | eBGP | eBGP, we being a route server (RFC 7947 2.2.1) | unchanged | unchanged | unchanged |
 ///
 /// A local route without a next hop of its own, which is the unspecified address, always gets ourselves. A third
 /// party's next hop to another AS needs knowledge of the shared subnet (RFC 4271 5.1.3), which is not here: whoever
@@ -169,6 +178,7 @@ pub fn next_hop(
         NextHopRule::SelfAlways => reflected,
         NextHopRule::Unchanged => true,
     };
+    let keep = keep || is_served(source, to);
     if !keep || (source.kind.is_local() && learned.addr().is_unspecified()) {
         return own_next_hop(family, to);
     }
@@ -207,6 +217,8 @@ pub enum Edit {
         /// MED is ours to give; one that we learned stays here (RFC 4271 5.1.4).
         keep_med: bool,
     },
+    /// To another AS by a route server: only what is meant for inside our AS goes (RFC 7947 2.2).
+    Serve,
     /// Inside our AS, first hand: LOCAL_PREF is added if it is missing (RFC 4271 5.1.5).
     Internal,
     /// Inside our AS, reflected (RFC 4456 8).
@@ -221,7 +233,7 @@ impl Edit {
     #[must_use]
     pub fn originator(&self, attrs: &AttrKey) -> Option<Ipv4Addr> {
         match self {
-            Edit::External { .. } => None,
+            Edit::External { .. } | Edit::Serve => None,
             Edit::Internal => attrs.originator(),
             Edit::Reflect { originator } => originator.or(attrs.originator()),
         }
@@ -231,6 +243,9 @@ impl Edit {
 /// What is to be done to the attributes of a path from this source.
 #[must_use]
 pub fn edit(attrs: &AttrKey, source: &SourceInfo, to: &ExportSettings) -> Edit {
+    if is_served(source, to) {
+        return Edit::Serve;
+    }
     if to.kind == PeerKind::Ebgp {
         return Edit::External {
             keep_med: source.kind.is_local(),
@@ -285,6 +300,10 @@ pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut
     let mut splice = Splice::new(attrs.iter(), out);
     match edit {
         Edit::External { keep_med } => external(splice, keep_med, to),
+        Edit::Serve => {
+            drop_internal(&mut splice, to);
+            splice.copy_rest();
+        }
         Edit::Internal => {
             local_pref(&mut splice, to);
             splice.copy_rest();
@@ -311,10 +330,7 @@ where
     if let (Some(med), true) = (splice.take(code::MED), keep_med) {
         splice.put(OPTIONAL, code::MED, &[med]);
     }
-    splice.take(code::LOCAL_PREF);
-    farewell(&mut splice, to);
-    splice.take(code::ORIGINATOR_ID);
-    splice.take(code::CLUSTER_LIST);
+    drop_internal(&mut splice, to);
     for (code, size) in [
         (code::EXTENDED_COMMUNITIES, 8),
         (code::IPV6_EXTENDED_COMMUNITIES, 20),
@@ -332,6 +348,17 @@ where
         }
     }
     splice.copy_rest();
+}
+
+/// What is for one AS alone goes: RFC 4271 5.1.5, RFC 4456 8.
+fn drop_internal<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    splice.take(code::LOCAL_PREF);
+    farewell(splice, to);
+    splice.take(code::ORIGINATOR_ID);
+    splice.take(code::CLUSTER_LIST);
 }
 
 /// RFC 4456 8: who brought the route into our AS, and through which clusters it came.

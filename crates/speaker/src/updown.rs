@@ -112,7 +112,7 @@ impl Speaker {
             router_id: negotiated.remote_router_id,
             address: peer.config.address,
             own_addresses: self.own_addresses(negotiated.local.ip()),
-            enforce_first_as: true,
+            enforce_first_as: peer.config.path.enforce_first_as,
             own_as_allowed: peer.config.path.allow_own_as,
         }
     }
@@ -130,6 +130,7 @@ impl Speaker {
             kind: peer_kind(peer, negotiated),
             local_as: peer.config.local_as,
             path_rules: self.path_rules(peer, negotiated),
+            route_server: peer.config.path.route_server_client && !negotiated.internal,
             cluster_id: self.identity.cluster_id,
             next_hop: next_hop_rule(peer.config.next_hop),
             local_v4: hops.v4,
@@ -169,6 +170,8 @@ impl Speaker {
             as_override,
             remove_private_as,
             local_as,
+            enforce_first_as: _,
+            route_server_client: _,
         } = peer.config.path;
         if negotiated.internal {
             return PathRules::default();

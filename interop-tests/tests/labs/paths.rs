@@ -171,3 +171,53 @@ fn our_own_as_is_allowed_over_frr() -> Result<()> {
 fn our_own_as_is_allowed_over_bird() -> Result<()> {
     allowed_over(Kind::Bird)
 }
+
+/// Clients of a route server of ours hear each other as if they talked to each other.
+#[test]
+fn bird_talks_over_a_route_server_of_ours() -> Result<()> {
+    let ours: [Tie; 2] = [|peer| peer.line("route-server-client: true"); 2];
+    let Some(mut chain) = Chain::of(Kind::Bird, [65002, 65003], ours, plain)? else {
+        return Ok(());
+    };
+    let block = Announcement::new("10.60.0.0/24")
+        .med(77)
+        .community(65535, 65281);
+    chain.daemons[0].announce(&block)?;
+    let from = IpAddr::from([10, 0, 0, 1]);
+    let path = wait_route(&*chain.daemons[2], from, block.prefix)?;
+    assert_eq!(path.as_path, [65002]);
+    assert_eq!(path.next_hop, IpAddr::from([10, 0, 0, 2]));
+    assert_eq!(path.med, Some(77));
+    assert_eq!(path.communities, block.communities);
+    Ok(())
+}
+
+/// A node is a client of BIRD's route server, which does not put itself into AS_PATH.
+#[test]
+fn a_node_hears_others_over_a_route_server() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Bird]) {
+        return Ok(());
+    }
+    let lab = Lab::new("paths")?;
+    let lan = lab.lan("lan")?;
+    let nodes = [Spec::new(65001, 1), Spec::new(65002, 2)];
+    let server = Spec::new(65100, 3);
+    let to_server = server.as_neighbor().line("enforce-first-as: false");
+    let server = server
+        .with(nodes[0].as_neighbor().line("rs client"))
+        .with(nodes[1].as_neighbor().line("rs client"));
+    let [one, two] = nodes.map(|node| node.with(to_server.clone()));
+    let block = "10.63.0.0/24";
+    let players = vec![
+        (Kind::Node, one.with_block(block)),
+        (Kind::Node, two),
+        (Kind::Bird, server),
+    ];
+    let mut daemons = stage::place(&lab, &lan, players)?;
+    stage::start_all(&mut daemons)?;
+    let prefix = Announcement::new(block).prefix;
+    let path = wait_route(&*daemons[1], IpAddr::from([10, 0, 0, 3]), prefix)?;
+    assert_eq!(path.as_path, [65001]);
+    assert_eq!(path.next_hop, IpAddr::from([10, 0, 0, 1]));
+    stage::kernel_route(&*daemons[1], prefix, IpAddr::from([10, 0, 0, 1]))
+}

@@ -29,6 +29,14 @@ pub(crate) struct PathArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true", requires = "local_as")]
     local_as_replace_as: Option<bool>,
+    /// Refuse paths that do not begin with its AS; `=false` for a route server
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(super) enforce_first_as: Option<bool>,
+    /// Be a route server to it: send it what others of other AS announce as it is
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(super) route_server_client: Option<bool>,
 }
 
 /// What to do with private AS numbers.

@@ -81,6 +81,10 @@ pub(crate) struct ConfigView {
     pub(crate) remove_private_as: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) local_as: Option<LocalAsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) enforce_first_as: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) route_server_client: Option<bool>,
 }
 
 /// The AS that we are on the session, if it is not our own.
@@ -212,6 +216,8 @@ impl ConfigView {
             as_override: config.as_override,
             remove_private_as,
             local_as: config.local_as.map(LocalAsView::new),
+            enforce_first_as: config.enforce_first_as,
+            route_server_client: config.route_server_client,
         }
     }
 }

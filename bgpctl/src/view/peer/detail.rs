@@ -224,6 +224,10 @@ impl PeerView {
             "AS override",
             yes(config.as_override.filter(|is_set| *is_set)),
         );
+        let first = config.enforce_first_as.filter(|is_set| !*is_set);
+        page.maybe("first AS enforced", yes(first));
+        let is_served = config.route_server_client.filter(|is_set| *is_set);
+        page.maybe("route server to it", yes(is_served));
         let private = config.remove_private_as.as_ref();
         page.maybe("private AS", private.filter(|rule| *rule != "keep"));
         page.maybe("add-path send", config.add_path_send.as_ref());

@@ -68,6 +68,8 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         as_override,
         remove_private_as,
         local_as,
+        enforce_first_as,
+        route_server_client,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -115,6 +117,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
             *as_override,
             *remove_private_as,
             local_as.as_ref(),
+            [*enforce_first_as, *route_server_client],
         ),
         ..RawPeer::request()
     }
@@ -258,6 +261,8 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         as_override: Some(peer.path.as_override),
         remove_private_as: Some(as_path::private(&peer.path).into()),
         local_as: as_path::local(&peer.path),
+        enforce_first_as: Some(peer.path.enforce_first_as),
+        route_server_client: Some(peer.path.route_server_client),
     }
 }
 

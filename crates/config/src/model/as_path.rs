@@ -58,6 +58,10 @@ pub struct PathSettings {
     pub remove_private_as: PrivateAs,
     /// We are another AS on this session.
     pub local_as: Option<LocalAs>,
+    /// The peer's paths must begin with its AS (RFC 4271 section 6.3); those of a route server do not.
+    pub enforce_first_as: bool,
+    /// We are a route server to the peer: it is sent what others of other AS announce as it is (RFC 7947).
+    pub route_server_client: bool,
 }
 
 impl PathSettings {
@@ -67,6 +71,8 @@ impl PathSettings {
         as_override: false,
         remove_private_as: PrivateAs::Keep,
         local_as: None,
+        enforce_first_as: true,
+        route_server_client: false,
     };
 
     /// The number that is put in front of what the peer sends.
@@ -87,6 +93,8 @@ pub(crate) struct PathFields {
     pub(crate) local_as: Slot<Option<Asn>>,
     pub(crate) no_prepend: Slot<bool>,
     pub(crate) replace_as: Slot<bool>,
+    pub(crate) enforce_first_as: Slot<bool>,
+    pub(crate) route_server_client: Slot<bool>,
 }
 
 impl PathFields {
@@ -99,6 +107,8 @@ impl PathFields {
             local_as: self.local_as.or(&group.local_as),
             no_prepend: self.no_prepend.or(&group.no_prepend),
             replace_as: self.replace_as.or(&group.replace_as),
+            enforce_first_as: self.enforce_first_as.or(&group.enforce_first_as),
+            route_server_client: self.route_server_client.or(&group.route_server_client),
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct RawPath {
     pub no_prepend: Option<Text>,
     /// `local-as.replace-as`.
     pub replace_as: Option<Text>,
+    /// `enforce-first-as`.
+    pub enforce_first_as: Option<Text>,
+    /// `route-server-client`.
+    pub route_server_client: Option<Text>,
 }
 
 impl RawPath {
@@ -25,6 +29,8 @@ impl RawPath {
             allow_own_as: reader.text(section, "allow-own-as"),
             as_override: reader.text(section, "as-override"),
             remove_private_as: reader.text(section, "remove-private-as"),
+            enforce_first_as: reader.text(section, "enforce-first-as"),
+            route_server_client: reader.text(section, "route-server-client"),
             ..RawPath::default()
         };
         if let Some(mut local) = reader.sub(section, "local-as") {

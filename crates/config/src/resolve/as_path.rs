@@ -4,7 +4,9 @@ use wire::Asn;
 
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
-use crate::model::{Fields, LocalAs, PathFields, PathSettings, PrivateAs, RemoteAs, Slot};
+use crate::model::{
+    Fields, LocalAs, NextHopRule, PathFields, PathSettings, PrivateAs, RemoteAs, Slot,
+};
 use crate::raw::RawPath;
 
 /// How often our own AS may be allowed to stand in a path.
@@ -20,6 +22,8 @@ impl PathFields {
             local_as,
             no_prepend,
             replace_as,
+            enforce_first_as,
+            route_server_client,
         } = raw;
         PathFields {
             allow_own_as: Slot::read(faults, allow_own_as.as_ref(), count_value),
@@ -30,6 +34,8 @@ impl PathFields {
             local_as: Slot::read(faults, local_as.as_ref(), local_as_value),
             no_prepend: Slot::read(faults, no_prepend.as_ref(), values::boolean),
             replace_as: Slot::read(faults, replace_as.as_ref(), values::boolean),
+            enforce_first_as: Slot::read(faults, enforce_first_as.as_ref(), values::boolean),
+            route_server_client: Slot::read(faults, route_server_client.as_ref(), values::boolean),
         }
     }
 }
@@ -65,6 +71,10 @@ pub(super) fn settings(fields: &Fields) -> PathSettings {
             no_prepend: given.no_prepend.value_or(false),
             replace_as: given.replace_as.value_or(false),
         }),
+        enforce_first_as: given.enforce_first_as.value_or(plain.enforce_first_as),
+        route_server_client: given
+            .route_server_client
+            .value_or(plain.route_server_client),
     }
 }
 
@@ -91,6 +101,7 @@ pub(super) fn check(
             );
         }
     }
+    check_route_server(faults, at, fields);
     if internal != Some(true) {
         return;
     }
@@ -102,6 +113,16 @@ pub(super) fn check(
             given.as_override.at(at),
         ),
         (removes, "remove-private-as", given.remove_private_as.at(at)),
+        (
+            given.route_server_client.value_or(false),
+            "route-server-client",
+            given.route_server_client.at(at),
+        ),
+        (
+            !given.enforce_first_as.value_or(true),
+            "enforce-first-as",
+            given.enforce_first_as.at(at),
+        ),
     ];
     for (is_set, key, at) in external_only {
         if is_set {
@@ -111,6 +132,29 @@ pub(super) fn check(
                 "remove it",
             );
         }
+    }
+}
+
+/// What a route server passes on it does not touch (RFC 7947 section 2.2).
+fn check_route_server(faults: &mut Faults, at: &Location, fields: &Fields) {
+    let given = &fields.path;
+    if !given.route_server_client.value_or(false) {
+        return;
+    }
+    let removes = given.remove_private_as.value_or(PrivateAs::Keep) != PrivateAs::Keep;
+    let next_hop = fields.next_hop.value_or(NextHopRule::Auto);
+    let touches = [
+        (given.as_override.value_or(false), "as-override"),
+        (removes, "remove-private-as"),
+        (given.local_as.value_or(None).is_some(), "local-as"),
+        (next_hop == NextHopRule::SelfAlways, "next-hop: self"),
+    ];
+    for (_, key) in touches.into_iter().filter(|(is_set, _)| *is_set) {
+        faults.add(
+            given.route_server_client.at(at),
+            format!("a route-server-client is sent routes as they are, which {key} would change"),
+            "remove one of them (RFC 7947 section 2.2)",
+        );
     }
 }
 

@@ -37,6 +37,7 @@ fn a_session_may_have_an_as_of_its_own() {
             no_prepend: false,
             replace_as: true,
         }),
+        ..PathSettings::PLAIN
     };
     let [one, two, three] = &config.peers[..] else {
         panic!("three peers");
@@ -86,6 +87,22 @@ fn values_about_paths() {
         (
             "as: 64514\n  local-as: {replace-as: true}",
             "x.yaml:5:26: local-as.replace-as has no use without local-as.as; add local-as.as, or remove it",
+        ),
+        (
+            "as: internal\n  route-server-client: true",
+            "x.yaml:5:24: route-server-client is for peers of another AS: inside of one AS_PATH stays as it is; remove it",
+        ),
+        (
+            "as: internal\n  enforce-first-as: false",
+            "x.yaml:5:21: enforce-first-as is for peers of another AS: inside of one AS_PATH stays as it is; remove it",
+        ),
+        (
+            "as: 64513\n  route-server-client: true\n  next-hop: self",
+            "x.yaml:5:24: a route-server-client is sent routes as they are, which next-hop: self would change; remove one of them (RFC 7947 section 2.2)",
+        ),
+        (
+            "as: 64513\n  as-override: true\n  route-server-client: true",
+            "x.yaml:6:24: a route-server-client is sent routes as they are, which as-override would change; remove one of them (RFC 7947 section 2.2)",
         ),
         (
             "as: 64514\n  local-as: 64515",

@@ -124,7 +124,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "role",
         "extended-messages",
         "policy",
-        "route-server",
         "mrai",
     ] {
         peer(

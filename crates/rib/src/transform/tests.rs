@@ -38,6 +38,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         kind,
         local_as: Asn(64512),
         path_rules: crate::PathRules::default(),
+        route_server: false,
         cluster_id: Ipv4Addr::new(1, 1, 1, 1),
         next_hop: NextHopRule::Auto,
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
@@ -534,4 +535,40 @@ fn both_numbers_stand_in_front_where_the_session_has_another() {
     // Inside our AS nothing of it applies.
     to.kind = PeerKind::IbgpClient;
     assert_eq!(path(&plain(), &to), [64513]);
+}
+
+#[test]
+fn a_route_server_passes_on_what_it_got() {
+    let mut to = to(PeerKind::Ebgp);
+    to.route_server = true;
+    let mut attrs = plain();
+    attrs
+        .set_med(7)
+        .set_communities(&[Community::NO_EXPORT, Community::new(1, 2)]);
+    // A non-transitive extended community (RFC 4360 section 2).
+    attrs.set_raw(
+        0xC0,
+        code::EXTENDED_COMMUNITIES,
+        &[0x40, 4, 0, 1, 0, 0, 0, 9],
+    );
+    let passed = sent(&attrs, SourceKind::Ebgp, &to);
+    assert_eq!(passed.finish(), attrs.clone().finish());
+    assert_eq!(
+        gate(
+            Family::Ipv4Unicast,
+            &key(&attrs),
+            &source(SourceKind::Ebgp),
+            &to
+        ),
+        Ok(())
+    );
+    let theirs = NextHop::V4(Ipv4Addr::new(10, 0, 0, 2));
+    let hop = |from| next_hop(Family::Ipv4Unicast, &theirs, &source(from), &to);
+    assert_eq!(hop(SourceKind::Ebgp), Ok(theirs));
+    // What is ours, or of our AS, goes over a border like any other.
+    for from in [SourceKind::IbgpClient, SourceKind::IbgpNonClient] {
+        assert_eq!(hop(from), Ok(NextHop::V4(Ipv4Addr::new(10, 0, 0, 1))));
+        let path = sent(&plain(), from, &to);
+        assert_eq!(path.view().as_path().first(), Some(Asn(64512)));
+    }
 }

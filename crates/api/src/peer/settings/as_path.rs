@@ -11,11 +11,14 @@ pub(super) fn raw(
     as_override: Option<bool>,
     remove_private_as: Option<i32>,
     local_as: Option<&v1::LocalAs>,
+    [enforce_first_as, route_server_client]: [Option<bool>; 2],
 ) -> RawPath {
     let mut raw = RawPath {
         allow_own_as: text("allow-own-as", allow_own_as),
         as_override: text("as-override", as_override),
         remove_private_as: text("remove-private-as", remove_private_as.map(word)),
+        enforce_first_as: text("enforce-first-as", enforce_first_as),
+        route_server_client: text("route-server-client", route_server_client),
         ..RawPath::default()
     };
     if let Some(v1::LocalAs {

@@ -4,12 +4,14 @@ use super::Cost;
 use crate::model::{PathSettings, Peer};
 
 /// Every key about AS_PATH: its name, its cost and its value as text.
-pub(super) fn rows(peer: &Peer) -> [(&'static str, Cost, String); 6] {
+pub(super) fn rows(peer: &Peer) -> [(&'static str, Cost, String); 8] {
     let PathSettings {
         allow_own_as,
         as_override,
         remove_private_as,
         local_as,
+        enforce_first_as,
+        route_server_client,
     } = peer.path;
     let text = |is_set: Option<bool>| is_set.unwrap_or(false).to_string();
     [
@@ -35,6 +37,16 @@ pub(super) fn rows(peer: &Peer) -> [(&'static str, Cost, String); 6] {
             "local-as.replace-as",
             Cost::Export,
             text(local_as.map(|local| local.replace_as)),
+        ),
+        (
+            "enforce-first-as",
+            Cost::Import,
+            enforce_first_as.to_string(),
+        ),
+        (
+            "route-server-client",
+            Cost::Export,
+            route_server_client.to_string(),
         ),
     ]
 }
