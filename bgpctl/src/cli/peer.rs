@@ -235,6 +235,16 @@ pub(crate) struct PeerAddArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub(crate) graceful_shutdown: Option<bool>,
+    /// Our cluster id toward it, a client of ours
+    #[arg(long, value_name = "ID")]
+    pub(crate) cluster_id: Option<String>,
+    /// Reflect to it what other clients of its cluster announce
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) client_to_client: Option<bool>,
+    /// How long to wait for its OPEN before sending ours
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) delay_open: Option<prost_types::Duration>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
@@ -315,6 +325,9 @@ impl PeerAddArgs {
             local_as: self.path.local_as(),
             enforce_first_as: self.path.enforce_first_as,
             route_server_client: self.path.route_server_client,
+            cluster_id: self.cluster_id,
+            client_to_client: self.client_to_client,
+            delay_open: self.delay_open,
         }
     }
 }

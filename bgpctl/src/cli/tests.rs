@@ -93,7 +93,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8 \
         --allow-own-as 2 --as-override --remove-private-as replace --local-as 1.10 \
         --local-as-no-prepend --local-as-replace-as=false --enforce-first-as=false \
-        --route-server-client";
+        --route-server-client --cluster-id 10.0.0.9 --client-to-client=false --delay-open 10s";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -159,6 +159,9 @@ fn every_setting_of_a_peer_has_a_flag() {
         }),
         enforce_first_as: Some(false),
         route_server_client: Some(true),
+        cluster_id: Some("10.0.0.9".into()),
+        client_to_client: Some(false),
+        delay_open: seconds(10, 0),
     };
     assert_eq!(add.into_config(), wanted);
 }

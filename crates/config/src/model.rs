@@ -7,6 +7,7 @@ mod as_path;
 mod group;
 mod limits;
 mod peer;
+mod session;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) use group::{Fields, Group, Groups, Slot};
 pub(crate) use limits::LimitFields;
 pub use limits::{LimitAction, Most, PrefixLimits};
 pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
+pub(crate) use session::SessionFields;
+pub use session::SessionSettings;
 pub use settings::{
     Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN,
 };

@@ -6,6 +6,7 @@
 mod as_path;
 mod limits;
 mod peer;
+mod session;
 
 use crate::fault::Location;
 use crate::section::{Reader, Section, Text};
@@ -14,6 +15,7 @@ use crate::tree::{Node, Value};
 pub use as_path::RawPath;
 pub use limits::RawLimits;
 pub use peer::RawPeer;
+pub use session::RawSession;
 
 /// The whole file.
 pub(crate) struct RawConfig {

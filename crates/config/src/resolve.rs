@@ -8,6 +8,7 @@ mod fields;
 mod limits;
 mod peer;
 mod process;
+mod session;
 mod values;
 
 use std::collections::HashMap;

@@ -12,6 +12,7 @@ mod as_path;
 mod faults;
 mod limits;
 mod request;
+mod session;
 
 fn env(name: &str) -> Option<String> {
     match name {

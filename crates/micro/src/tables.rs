@@ -43,6 +43,8 @@ fn source(feeder: usize) -> SourceInfo {
         address: IpAddr::V4(address),
         own_addresses: vec![IpAddr::V4(OURS)],
         own_as_allowed: 0,
+        cluster: rib::Cluster::own(OURS),
+        is_meshed: false,
         enforce_first_as: true,
     }
 }
@@ -70,6 +72,7 @@ fn join(rib: &mut Rib) {
         local_as: OUR_AS,
         path_rules: rib::PathRules::default(),
         route_server: false,
+        is_meshed: false,
         cluster_id: OURS,
         next_hop: NextHopRule::Auto,
         local_v4: Some(OURS),

@@ -18,13 +18,15 @@ use crate::ids::{RejectReason, SourceInfo, SourceKind};
 
 /// Who we are, as the loop checks ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LocalIdentity {
+pub struct LocalIdentity<'a> {
     /// Our AS. A session may have another one of its own, which is checked too.
     pub local_as: Asn,
     /// Our BGP Identifier.
     pub router_id: Ipv4Addr,
     /// Our cluster id; equal to the router id where none is configured (RFC 4456 section 7).
     pub cluster_id: Ipv4Addr,
+    /// Cluster ids that we have toward single peers, beside that one.
+    pub cluster_ids: &'a [Ipv4Addr],
 }
 
 /// Decides whether the routes of an UPDATE with these attributes and this next hop may be used.
@@ -33,7 +35,7 @@ pub struct LocalIdentity {
 /// The first reason that speaks against them.
 pub fn check(
     source: &SourceInfo,
-    local: &LocalIdentity,
+    local: &LocalIdentity<'_>,
     attrs: AttrView<'_>,
     next_hop: &NextHop,
 ) -> Result<(), RejectReason> {
@@ -48,7 +50,7 @@ pub fn check(
 /// RFC 4271 9.1.2 (AS loop, from peers of either kind); RFC 4456 8 (ORIGINATOR_ID, CLUSTER_LIST).
 fn check_loops(
     source: &SourceInfo,
-    local: &LocalIdentity,
+    local: &LocalIdentity<'_>,
     attrs: AttrView<'_>,
 ) -> Result<(), RejectReason> {
     let own = [source.local_as, local.local_as];
@@ -59,7 +61,8 @@ fn check_loops(
     if attrs.originator_id() == Some(local.router_id) {
         return Err(RejectReason::OwnOriginator);
     }
-    if attrs.cluster_list().any(|id| id == local.cluster_id) {
+    let is_ours = |id| id == local.cluster_id || local.cluster_ids.contains(&id);
+    if attrs.cluster_list().any(is_ours) {
         return Err(RejectReason::ClusterLoop);
     }
     Ok(())
@@ -114,11 +117,15 @@ mod tests {
     use super::*;
     use wire::{AttrBuilder, Origin};
 
-    const LOCAL: LocalIdentity = LocalIdentity {
+    const LOCAL: LocalIdentity<'static> = LocalIdentity {
         local_as: Asn(64512),
         router_id: Ipv4Addr::new(10, 0, 0, 1),
         cluster_id: Ipv4Addr::new(1, 1, 1, 1),
+        cluster_ids: &[OTHER_CLUSTER],
     };
+
+    /// A cluster id that we have toward some peer.
+    const OTHER_CLUSTER: Ipv4Addr = Ipv4Addr::new(3, 3, 3, 3);
 
     fn source(kind: SourceKind, remote_as: u32) -> SourceInfo {
         SourceInfo {
@@ -134,6 +141,8 @@ mod tests {
             ],
             enforce_first_as: true,
             own_as_allowed: 0,
+            cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
+            is_meshed: false,
         }
     }
 
@@ -222,6 +231,11 @@ mod tests {
         looped
             .set_originator_id(Ipv4Addr::new(10, 0, 0, 9))
             .set_cluster_list(&[Ipv4Addr::new(2, 2, 2, 2), LOCAL.cluster_id]);
+        assert_eq!(
+            ask(&ibgp, &looped, "10.0.0.2"),
+            Err(RejectReason::ClusterLoop)
+        );
+        looped.set_cluster_list(&[OTHER_CLUSTER]);
         assert_eq!(
             ask(&ibgp, &looped, "10.0.0.2"),
             Err(RejectReason::ClusterLoop)

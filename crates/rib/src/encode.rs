@@ -284,7 +284,8 @@ impl Encoder<'_> {
         let bytes = &mut self.scratch.bytes;
         bytes.clear();
         let view = self.routes.attrs.view(attrs);
-        transform::transform(view, edit, to, bytes);
+        let clusters = self.routes.sources.clusters();
+        transform::transform(view, edit, to, clusters, bytes);
         Built {
             of,
             attrs: WireAttrs::new(AttrView::new(bytes), next_hop, &to.encode),

@@ -15,6 +15,24 @@ use wire::{Asn, EncodeContext, Families, NextHop};
 
 use crate::as_path::PathRules;
 
+/// A cluster id of ours (RFC 4456 section 7), with a number that stands for it in what is remembered of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cluster {
+    pub(crate) id: Ipv4Addr,
+    pub(crate) number: u8,
+}
+
+impl Cluster {
+    /// The number of who is no client: the receiver's cluster counts.
+    pub(crate) const NONE: u8 = 0;
+
+    /// The one of the configuration. Others come from [`crate::Rib::cluster`].
+    #[must_use]
+    pub const fn own(id: Ipv4Addr) -> Cluster {
+        Cluster { id, number: 1 }
+    }
+}
+
 /// The slot of a source or receiver of routes. Slots are small and dense, so that tables can be indexed by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
@@ -117,6 +135,11 @@ pub struct SourceInfo {
     pub own_addresses: Vec<IpAddr>,
     /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
     pub enforce_first_as: bool,
+    /// Our cluster id toward this peer (RFC 4456 section 7): what is put into CLUSTER_LIST of what comes from it, if it is a
+    /// client.
+    pub cluster: Cluster,
+    /// The clients of its cluster have sessions among themselves: they are not reflected to each other.
+    pub is_meshed: bool,
     /// How often our own AS may stand in an AS_PATH before it is a loop (RFC 4271 9.1.2 allows none).
     pub own_as_allowed: u8,
 }
@@ -147,8 +170,11 @@ pub struct ExportSettings {
     pub path_rules: PathRules,
     /// We are a route server to the receiver: what comes from other ASes is passed on as it is (RFC 7947).
     pub route_server: bool,
-    /// What we prepend to CLUSTER_LIST when we reflect (RFC 4456 section 8).
+    /// What we prepend to CLUSTER_LIST when we reflect to it what comes from a non-client (RFC 4456 section 8). What comes
+    /// from a client has that client's.
     pub cluster_id: Ipv4Addr,
+    /// It is a client that has sessions with the others of its cluster, and is not reflected what they announce.
+    pub is_meshed: bool,
     /// Which next hop the receiver is told.
     pub next_hop: NextHopRule,
     /// Our IPv4 address as a next hop; `None`: IPv4 routes that need it are not sent.
@@ -191,6 +217,7 @@ impl SourceInfo {
                 info.local_as,
                 info.router_id,
                 info.address,
+                info.cluster,
             )
         };
         form(self) == form(other)

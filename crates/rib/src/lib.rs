@@ -49,7 +49,7 @@ pub use source::PathCounts;
 
 mod ids;
 
-pub use ids::{AttrId, NextHopId, PeerId};
+pub use ids::{AttrId, Cluster, NextHopId, PeerId};
 pub use ids::{ExportSettings, NextHopRule, ReceiverIdentity};
 pub use ids::{PeerKind, RejectReason, SourceInfo, SourceKind};
 

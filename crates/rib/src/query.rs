@@ -248,7 +248,8 @@ impl Rib {
         };
         to.export.evaluate(&view.prefix, view.attrs, origin).ok()?;
         let mut bytes = Vec::new();
-        transform::transform(view.attrs, outgoing.edit, to, &mut bytes);
+        let clusters = self.sources.clusters();
+        transform::transform(view.attrs, outgoing.edit, to, clusters, &mut bytes);
         view.attrs = AttrView::new(&bytes);
         view.next_hop = next_hop;
         view.best = true;

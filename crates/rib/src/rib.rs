@@ -14,7 +14,7 @@ use crate::check::{self, LocalIdentity};
 use crate::decide::PathKey;
 use crate::encode::{Routes, Scratch};
 use crate::group::{Group, GroupCounters, WalkPlace};
-use crate::ids::{AttrId, PeerId, RejectReason};
+use crate::ids::{AttrId, Cluster, PeerId, RejectReason};
 use crate::judge::Judgement;
 use crate::member::Member;
 use crate::multi::{self, Multi, Told};
@@ -128,6 +128,8 @@ pub(crate) struct Consumer {
 /// names, and call [`Rib::work`] until it says that nothing is left.
 pub struct Rib {
     pub(crate) config: RibConfig,
+    /// Cluster ids that we have toward single peers.
+    pub(crate) cluster_ids: Vec<Ipv4Addr>,
     pub(crate) attrs: AttrPool,
     pub(crate) next_hops: NextHopPool,
     pub(crate) table: Table,
@@ -184,13 +186,14 @@ impl Rib {
     /// An empty table. Sources of local routes come up like any other, with [`Rib::source_up`].
     #[must_use]
     pub fn new(config: RibConfig) -> Rib {
-        let seed = config.seed;
+        let (seed, cluster_id) = (config.seed, config.cluster_id);
         Rib {
             config,
+            cluster_ids: Vec::new(),
             attrs: AttrPool::new(seed),
             next_hops: NextHopPool::new(seed),
             table: Table::new(seed),
-            sources: Sources::default(),
+            sources: Sources::new(cluster_id),
             best: VersionList::new(),
             sets: None,
             consumers: Vec::new(),
@@ -241,11 +244,23 @@ impl Rib {
             local_as: self.config.local_as,
             router_id: self.config.router_id,
             cluster_id: self.config.cluster_id,
+            cluster_ids: &self.cluster_ids,
         };
         match self.sources.of(peer) {
             Some(source) => check::check(&source.info, &local, attrs, next_hop),
             None => Ok(()),
         }
+    }
+
+    /// A cluster id of ours as it is known here, for a source that comes up.
+    pub fn cluster(&mut self, id: Ipv4Addr) -> Cluster {
+        self.sources.cluster(id)
+    }
+
+    /// Cluster ids that we have toward single peers, beside the one of the configuration: a route with any of them has
+    /// been reflected by us, or beside us (RFC 4456 section 8).
+    pub fn set_cluster_ids(&mut self, ids: Vec<Ipv4Addr>) {
+        self.cluster_ids = ids;
     }
 
     /// The id of these attributes, with one reference: give it back with [`Rib::release`]. One call per UPDATE.

@@ -7,11 +7,12 @@
 //! Where a peer may be about to return (RFC 4724), its slot is stale for a while: the paths stay as they are until the
 //! peer has announced them again or somebody says that they go, family by family.
 
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 
 use wire::{Families, Family};
 
-use crate::ids::{PeerId, SourceInfo};
+use crate::ids::{Cluster, PeerId, SourceInfo};
 
 /// No slot.
 const NIL: u32 = u32::MAX;
@@ -121,9 +122,40 @@ pub(crate) struct Sources {
     draining: usize,
     /// Those of the draining slots whose destinations are known.
     known: Vec<u32>,
+    /// Cluster ids that we have or had, by their number less one. What is remembered of routes names them by it.
+    clusters: Vec<Ipv4Addr>,
 }
 
 impl Sources {
+    /// None yet, of a speaker with this cluster id.
+    pub(crate) fn new(cluster_id: Ipv4Addr) -> Sources {
+        Sources {
+            clusters: vec![cluster_id],
+            ..Sources::default()
+        }
+    }
+
+    /// A cluster id with its number. Beyond 255 of them the one of the configuration stands in.
+    pub(crate) fn cluster(&mut self, id: Ipv4Addr) -> Cluster {
+        let known = self.clusters.iter().position(|known| *known == id);
+        let at = known.unwrap_or_else(|| {
+            self.clusters.push(id);
+            self.clusters.len() - 1
+        });
+        match u8::try_from(at + 1) {
+            Ok(number) => Cluster { id, number },
+            Err(_) => {
+                self.clusters.truncate(usize::from(u8::MAX));
+                Cluster::own(self.clusters[0])
+            }
+        }
+    }
+
+    /// Cluster ids by their number less one.
+    pub(crate) fn clusters(&self) -> &[Ipv4Addr] {
+        &self.clusters
+    }
+
     /// Slot of a peer that is up.
     pub(crate) fn slot(&self, peer: PeerId) -> Option<u32> {
         let slot = self.by_peer.get(peer.index()).copied()?;

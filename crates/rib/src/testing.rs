@@ -115,6 +115,8 @@ pub(crate) fn source(peer: PeerId, kind: SourceKind) -> SourceInfo {
         own_addresses: Vec::new(),
         enforce_first_as: true,
         own_as_allowed: 0,
+        cluster: crate::Cluster::own(ROUTER_ID),
+        is_meshed: false,
     }
 }
 
@@ -160,6 +162,7 @@ impl Bench {
             local_as: LOCAL_AS,
             path_rules: PathRules::default(),
             route_server: false,
+            is_meshed: false,
             cluster_id: ROUTER_ID,
             next_hop: NextHopRule::Auto,
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),

@@ -19,7 +19,8 @@ use wire::{AsPathView, Asn, AttrBuilder, AttrView, Community, Family, NextHop, O
 
 use crate::as_path;
 use crate::ids::{
-    ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo, SourceKind,
+    Cluster, ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo,
+    SourceKind,
 };
 use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
 
@@ -30,6 +31,8 @@ pub enum DenyReason {
     FamilyNotAgreed,
     /// Learned from a non-client in our AS, and the receiver is one too (RFC 4271 9.2, RFC 4456 6).
     NotReflected,
+    /// Learned from a client of the same cluster, whose clients have sessions among themselves (RFC 4456 section 10).
+    ClientsMeshed,
     /// It carries NO_ADVERTISE (RFC 1997).
     NoAdvertise,
     /// It carries NO_EXPORT and the receiver is in another AS (RFC 1997).
@@ -59,6 +62,7 @@ impl DenyReason {
         match self {
             DenyReason::FamilyNotAgreed => "family-not-agreed",
             DenyReason::NotReflected => "not-reflected",
+            DenyReason::ClientsMeshed => "clients-meshed",
             DenyReason::NoAdvertise => "no-advertise",
             DenyReason::NoExport => "no-export",
             DenyReason::NoExportSubconfed => "no-export-subconfed",
@@ -81,6 +85,9 @@ impl fmt::Display for DenyReason {
             }
             DenyReason::NotReflected => {
                 "it was learned by iBGP and the peer is an iBGP peer too (RFC 4271 9.2); only a reflector's clients get such routes (RFC 4456 6)"
+            }
+            DenyReason::ClientsMeshed => {
+                "it comes from a client of the same cluster, and `client-to-client` is off for both"
             }
             DenyReason::NoAdvertise => "it carries the community NO_ADVERTISE (RFC 1997)",
             DenyReason::NoExport => {
@@ -127,6 +134,10 @@ pub fn gate(
     }
     if source.kind == PeerKind::IbgpNonClient.into() && to.kind == PeerKind::IbgpNonClient {
         return Err(DenyReason::NotReflected);
+    }
+    let is_meshed = to.is_meshed && source.is_meshed;
+    if is_meshed && to.cluster_id == source.cluster.id {
+        return Err(DenyReason::ClientsMeshed);
     }
     // A route server takes no community as said to itself (RFC 7947 section 2.2.4).
     if source.kind.is_local() || is_served(source, to) {
@@ -225,6 +236,9 @@ pub enum Edit {
     Reflect {
         /// The ORIGINATOR_ID to add; `None` where the route has one.
         originator: Option<Ipv4Addr>,
+        /// What is put in front of CLUSTER_LIST: the number of the cluster of the client that the route came from; 0: the
+        /// one of the client that it goes to.
+        cluster: u8,
     },
 }
 
@@ -235,7 +249,7 @@ impl Edit {
         match self {
             Edit::External { .. } | Edit::Serve => None,
             Edit::Internal => attrs.originator(),
-            Edit::Reflect { originator } => originator.or(attrs.originator()),
+            Edit::Reflect { originator, .. } => originator.or(attrs.originator()),
         }
     }
 }
@@ -258,6 +272,11 @@ pub fn edit(attrs: &AttrKey, source: &SourceInfo, to: &ExportSettings) -> Edit {
         originator: match attrs.originator() {
             Some(_) => None,
             None => Some(source.router_id),
+        },
+        cluster: if source.kind == SourceKind::IbgpClient {
+            source.cluster.number
+        } else {
+            Cluster::NONE
         },
     }
 }
@@ -295,7 +314,15 @@ pub fn outgoing(
 }
 
 /// Appends the attributes that the receiver gets, in canonical form, to `out`.
-pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut Vec<u8>) {
+///
+/// `clusters`: the cluster ids that numbers stand for.
+pub fn transform(
+    attrs: AttrView<'_>,
+    edit: Edit,
+    to: &ExportSettings,
+    clusters: &[Ipv4Addr],
+    out: &mut Vec<u8>,
+) {
     out.reserve(attrs.bytes().len() + 24);
     let mut splice = Splice::new(attrs.iter(), out);
     match edit {
@@ -308,7 +335,16 @@ pub fn transform(attrs: AttrView<'_>, edit: Edit, to: &ExportSettings, out: &mut
             local_pref(&mut splice, to);
             splice.copy_rest();
         }
-        Edit::Reflect { originator } => reflect(splice, originator, to),
+        Edit::Reflect {
+            originator,
+            cluster,
+        } => {
+            let known = cluster
+                .checked_sub(1)
+                .and_then(|at| clusters.get(usize::from(at)));
+            let cluster = *known.unwrap_or(&to.cluster_id);
+            reflect(splice, originator, cluster, to);
+        }
     }
 }
 
@@ -362,8 +398,12 @@ where
 }
 
 /// RFC 4456 8: who brought the route into our AS, and through which clusters it came.
-fn reflect<'a, I>(mut splice: Splice<'a, '_, I>, originator: Option<Ipv4Addr>, to: &ExportSettings)
-where
+fn reflect<'a, I>(
+    mut splice: Splice<'a, '_, I>,
+    originator: Option<Ipv4Addr>,
+    cluster: Ipv4Addr,
+    to: &ExportSettings,
+) where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
     local_pref(&mut splice, to);
@@ -373,11 +413,7 @@ where
         splice.put(OPTIONAL, code::ORIGINATOR_ID, &[id]);
     }
     let clusters = splice.take(code::CLUSTER_LIST).unwrap_or_default();
-    splice.put(
-        OPTIONAL,
-        code::CLUSTER_LIST,
-        &[&to.cluster_id.octets(), clusters],
-    );
+    splice.put(OPTIONAL, code::CLUSTER_LIST, &[&cluster.octets(), clusters]);
     splice.copy_rest();
 }
 

@@ -7,18 +7,20 @@ use crate::negotiate::Negotiated;
 use crate::state::State;
 use crate::timer::earlier;
 
-/// A connection that is open and on which our OPEN was sent.
+/// A connection that is open. Our OPEN was sent on it, unless it waits.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) phase: ConnectionPhase,
-    /// The hold timer (RFC 4271 8.2.2); None once a hold time of 0 is agreed.
+    /// The hold timer (RFC 4271 8.2.2); None while our OPEN waits, and once a hold time of 0 is agreed.
     pub(crate) hold_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(crate) enum ConnectionPhase {
+    /// Our OPEN waits for the peer's, until this time (DelayOpenTimer, RFC 4271 8.2.2, Connect and Active).
+    Delayed { until: Instant },
     /// Our OPEN is sent, the peer's has not come.
     OpenSent,
     /// The peer's OPEN is good, but by RFC 4271 6.8 the connection that we have opened or are opening ourselves wins if
@@ -40,6 +42,7 @@ pub(crate) enum ConnectionPhase {
 impl Connection {
     pub(crate) fn state(&self) -> State {
         match self.phase {
+            ConnectionPhase::Delayed { .. } => State::Active,
             ConnectionPhase::OpenSent => State::OpenSent,
             ConnectionPhase::Colliding { .. } | ConnectionPhase::OpenConfirm { .. } => {
                 State::OpenConfirm
@@ -50,7 +53,9 @@ impl Connection {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let own = match self.phase {
             ConnectionPhase::OpenSent => None,
-            ConnectionPhase::Colliding { until, .. } => Some(until),
+            ConnectionPhase::Delayed { until } | ConnectionPhase::Colliding { until, .. } => {
+                Some(until)
+            }
             ConnectionPhase::OpenConfirm { keepalive_at, .. } => keepalive_at,
         };
         earlier(self.hold_at, own)

@@ -72,6 +72,9 @@ pub struct Settings {
     /// How long TCP may take nothing of what waits to be sent until the session ends (SendHoldTime, RFC 9687), in seconds;
     /// 0 is off. None: 8 minutes, or twice the negotiated hold time if that is longer.
     pub send_hold: Option<u16>,
+    /// How long we wait for the peer's OPEN on a new connection before we send ours (DelayOpenTime, RFC 4271 8.1.1), in
+    /// seconds. None: we do not wait.
+    pub delay_open: Option<u16>,
     /// We never connect by ourselves (PassiveTcpEstablishment). Sessions made for a dynamic peer are passive.
     pub passive: bool,
     /// The families that we offer; not empty.

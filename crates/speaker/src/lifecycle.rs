@@ -105,6 +105,7 @@ impl Speaker {
         for peer in self.config.peers.clone() {
             self.insert_peer(now, peer, PeerSource::File);
         }
+        self.gather_cluster_ids();
     }
 
     /// Makes the record of a peer and, if the speaker runs, lets its session begin.
@@ -191,6 +192,7 @@ impl Speaker {
             idle_hold: config.idle_hold,
             idle_hold_max: config.idle_hold_max,
             send_hold: config.send_hold,
+            delay_open: config.session.delay_open.map(NonZeroU16::get),
             passive: config.passive,
             families: config.families,
             add_path_send: config.add_path_send.most().is_some(),
@@ -268,7 +270,7 @@ impl Speaker {
     pub fn add_peer(&mut self, now: Instant, config: config::Peer) -> Result<PeerId, PeerError> {
         if let Some(id) = self.stands_in(&config) {
             self.retire_peer(now, id, CeaseSubcode::OtherConfigChange);
-            return Ok(self.insert_peer(now, config, PeerSource::Api));
+            return Ok(self.insert_api_peer(now, config));
         }
         let taken = self
             .peers
@@ -279,8 +281,14 @@ impl Speaker {
             Some(peer) => Err(PeerError::Exists {
                 name: peer.config.name.clone(),
             }),
-            None => Ok(self.insert_peer(now, config, PeerSource::Api)),
+            None => Ok(self.insert_api_peer(now, config)),
         }
+    }
+
+    fn insert_api_peer(&mut self, now: Instant, config: config::Peer) -> PeerId {
+        let id = self.insert_peer(now, config, PeerSource::Api);
+        self.gather_cluster_ids();
+        id
     }
 
     /// The dynamic peer that holds the place of this one until somebody names it, as now.

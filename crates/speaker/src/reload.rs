@@ -51,6 +51,7 @@ impl Speaker {
                 Subject::Range(prefix) => self.reload_range(now, prefix, change.label),
             }
         }
+        self.gather_cluster_ids();
         self.readvertise(now);
         self.yield_names();
         self.forget_ranges();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use rib::{PeerId, SourceInfo, SourceKind};
+use rib::{Cluster, PeerId, SourceInfo, SourceKind};
 use wire::{AttrView, Family, NextHop, Nlri, Prefix};
 
 use crate::Speaker;
@@ -78,6 +78,8 @@ impl Speaker {
                     address: IpAddr::V4(self.identity.router_id),
                     own_addresses: Vec::new(),
                     own_as_allowed: 0,
+                    cluster: Cluster::own(self.identity.cluster_id),
+                    is_meshed: false,
                     enforce_first_as: false,
                 },
             );

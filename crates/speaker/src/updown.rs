@@ -1,11 +1,15 @@
 //! A session that comes up joins the table as source and receiver; one that goes down leaves it.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rib::{ExportSettings, PathRules, PeerId, PeerKind, PrivateRule, ReceiverIdentity, SourceInfo};
+use config::DynamicRange;
+use rib::{
+    Cluster, ExportSettings, PathRules, PeerId, PeerKind, PrivateRule, ReceiverIdentity, SourceInfo,
+};
 use session::{CloseCause, Down, Input, Negotiated};
 use wire::{CeaseSubcode, DecodeContext, EncodeContext, Families, Family, Notification};
 
@@ -25,7 +29,9 @@ impl Speaker {
             return;
         };
         let hops = self.own_next_hops(peer, negotiated.local.ip());
-        let source = self.source_info(peer, &negotiated);
+        let cluster = self.cluster_id(peer);
+        let cluster = self.rib.cluster(cluster);
+        let source = self.source_info(peer, &negotiated, cluster);
         let announced = self.announced(peer, &negotiated, hops);
         let export = self.export_settings(peer, &negotiated, hops, announced);
         let identity = ReceiverIdentity {
@@ -104,7 +110,7 @@ impl Speaker {
         }
     }
 
-    fn source_info(&self, peer: &Peer, negotiated: &Negotiated) -> SourceInfo {
+    fn source_info(&self, peer: &Peer, negotiated: &Negotiated, cluster: Cluster) -> SourceInfo {
         SourceInfo {
             kind: peer_kind(peer, negotiated).into(),
             remote_as: negotiated.remote_as,
@@ -114,6 +120,8 @@ impl Speaker {
             own_addresses: self.own_addresses(negotiated.local.ip()),
             enforce_first_as: peer.config.path.enforce_first_as,
             own_as_allowed: peer.config.path.allow_own_as,
+            cluster,
+            is_meshed: !peer.config.session.client_to_client,
         }
     }
 
@@ -131,7 +139,8 @@ impl Speaker {
             local_as: peer.config.local_as,
             path_rules: self.path_rules(peer, negotiated),
             route_server: peer.config.path.route_server_client && !negotiated.internal,
-            cluster_id: self.identity.cluster_id,
+            cluster_id: self.cluster_id(peer),
+            is_meshed: !peer.config.session.client_to_client,
             next_hop: next_hop_rule(peer.config.next_hop),
             local_v4: hops.v4,
             local_v6: hops.v6,
@@ -157,9 +166,28 @@ impl Speaker {
             return;
         };
         if let Some(link) = &peer.link {
-            let info = self.source_info(peer, &link.negotiated);
+            let cluster = self.cluster_id(peer);
+            let cluster = self.rib.cluster(cluster);
+            let info = self.source_info(peer, &link.negotiated, cluster);
             self.rib.change_source(id, info);
         }
+    }
+
+    /// Our cluster id toward a peer.
+    fn cluster_id(&self, peer: &Peer) -> Ipv4Addr {
+        let own = peer.config.session.cluster_id;
+        own.unwrap_or(self.identity.cluster_id)
+    }
+
+    /// The table learns of the cluster ids that we have toward single peers, up or not.
+    pub(crate) fn gather_cluster_ids(&mut self) {
+        let peers = self.peers.iter().map(Peer::config);
+        let ranges = self.config.dynamic.iter().map(DynamicRange::template);
+        let ids = peers
+            .chain(ranges)
+            .filter_map(|peer| peer.session.cluster_id);
+        let ids: BTreeSet<Ipv4Addr> = ids.collect();
+        self.rib.set_cluster_ids(ids.into_iter().collect());
     }
 
     /// What is done to AS_PATH on the way to a peer of another AS. Its own number only where that makes a difference, for

@@ -48,6 +48,7 @@ impl FaultKind {
             FaultKind::AsZero { code: at } => {
                 (ErrorCode::Update, if at == code::AS_PATH { 11 } else { 9 })
             }
+            FaultKind::UnexpectedBeforeOpen => (ErrorCode::FiniteStateMachine, 0),
             FaultKind::UnexpectedInOpenSent => (ErrorCode::FiniteStateMachine, 1),
             FaultKind::UnexpectedInOpenConfirm => (ErrorCode::FiniteStateMachine, 2),
             FaultKind::UnexpectedInEstablished => (ErrorCode::FiniteStateMachine, 3),
@@ -137,6 +138,9 @@ impl fmt::Display for FaultKind {
                     f,
                     "routes of a family that was not negotiated (AFI {afi}, SAFI {safi})"
                 )
+            }
+            FaultKind::UnexpectedBeforeOpen => {
+                f.write_str("a message that may not come before OPEN")
             }
             FaultKind::UnexpectedInOpenSent => {
                 f.write_str("a message that may not come in OpenSent")

@@ -192,6 +192,8 @@ pub enum FaultKind {
     },
 
     // State machine and timers.
+    /// A message that may not come before OPEN; our own waits (RFC 4271 8.1.1, DelayOpen) (5/0).
+    UnexpectedBeforeOpen,
     /// A message that may not come in OpenSent (RFC 6608 3) (5/1).
     UnexpectedInOpenSent,
     /// A message that may not come in OpenConfirm (RFC 6608 3) (5/2).

@@ -181,7 +181,7 @@ fn bird_talks_over_a_route_server_of_ours() -> Result<()> {
     };
     let block = Announcement::new("10.60.0.0/24")
         .med(77)
-        .community(65535, 65281);
+        .community(65002, 5);
     chain.daemons[0].announce(&block)?;
     let from = IpAddr::from([10, 0, 0, 1]);
     let path = wait_route(&*chain.daemons[2], from, block.prefix)?;

@@ -85,6 +85,12 @@ pub(crate) struct ConfigView {
     pub(crate) enforce_first_as: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) route_server_client: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_to_client: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) delay_open: Option<String>,
 }
 
 /// The AS that we are on the session, if it is not our own.
@@ -218,6 +224,9 @@ impl ConfigView {
             local_as: config.local_as.map(LocalAsView::new),
             enforce_first_as: config.enforce_first_as,
             route_server_client: config.route_server_client,
+            cluster_id: config.cluster_id,
+            client_to_client: config.client_to_client,
+            delay_open: time(config.delay_open),
         }
     }
 }

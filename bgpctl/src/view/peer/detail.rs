@@ -224,6 +224,10 @@ impl PeerView {
             "AS override",
             yes(config.as_override.filter(|is_set| *is_set)),
         );
+        page.maybe("cluster id", config.cluster_id.as_ref());
+        let meshed = config.client_to_client.filter(|is_set| !*is_set);
+        page.maybe("client to client", yes(meshed));
+        page.maybe("delay open", config.delay_open.as_ref());
         let first = config.enforce_first_as.filter(|is_set| !*is_set);
         page.maybe("first AS enforced", yes(first));
         let is_served = config.route_server_client.filter(|is_set| *is_set);

@@ -5,7 +5,9 @@ mod limits;
 
 use std::fmt::Display;
 
-use config::{Config, Location, NextHopRule, Peer, RawPeer, RemoteAs, Text, WordOrList};
+use config::{
+    Config, Location, NextHopRule, Peer, RawPeer, RawSession, RemoteAs, Text, WordOrList,
+};
 use policy::{ExportMode, ImportMode, PrefixSet};
 use proto::v1;
 use proto::v1::peer_config::RemoteAs as RemoteAsField;
@@ -70,6 +72,9 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         local_as,
         enforce_first_as,
         route_server_client,
+        cluster_id,
+        client_to_client,
+        delay_open,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -112,6 +117,11 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         password_file: text("password-file", password_file.as_ref()),
         graceful_shutdown: text("graceful-shutdown", graceful_shutdown.as_ref()),
         limits: limits::raw(max_prefix.as_ref(), max_prefix_out.as_ref()),
+        session: RawSession {
+            cluster_id: text("cluster-id", cluster_id.as_ref()),
+            client_to_client: text("client-to-client", client_to_client.as_ref()),
+            delay_open: text("delay-open", delay_open.as_ref().map(seconds)),
+        },
         path: as_path::raw(
             *allow_own_as,
             *as_override,
@@ -263,6 +273,9 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         local_as: as_path::local(&peer.path),
         enforce_first_as: Some(peer.path.enforce_first_as),
         route_server_client: Some(peer.path.route_server_client),
+        cluster_id: peer.session.cluster_id.map(|id| id.to_string()),
+        client_to_client: Some(peer.session.client_to_client),
+        delay_open: peer.session.delay_open.map(|seconds| whole(seconds.get())),
     }
 }
 

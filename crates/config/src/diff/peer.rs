@@ -2,6 +2,7 @@
 
 mod as_path;
 mod limits;
+mod session;
 
 use std::fmt;
 
@@ -35,7 +36,7 @@ impl Effects {
         };
         let all = |peer| {
             let rows = rows(peer).into_iter().chain(limits::rows(peer));
-            rows.chain(as_path::rows(peer))
+            rows.chain(as_path::rows(peer)).chain(session::rows(peer))
         };
         for ((key, old_cost, before), (_, cost, after)) in all(old).zip(all(new)) {
             if before != after {
@@ -158,6 +159,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         graceful,
         limits: _,
         path: _,
+        session: _,
         group,
         description: _,
         location: _,

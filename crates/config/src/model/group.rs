@@ -16,6 +16,7 @@ use wire::Families;
 use super::as_path::PathFields;
 use super::limits::LimitFields;
 use super::peer::{HoldTime, NextHopRule, PathLimit, RemoteAs};
+use super::session::SessionFields;
 use crate::fault::Location;
 
 /// The groups by name.
@@ -110,6 +111,7 @@ pub(crate) struct Fields {
     pub(crate) stale_time: Slot<u16>,
     pub(crate) limits: LimitFields,
     pub(crate) path: PathFields,
+    pub(crate) session: SessionFields,
 }
 
 impl Fields {
@@ -147,6 +149,7 @@ impl Fields {
             stale_time: self.stale_time.or(&group.stale_time),
             limits: self.limits.or(&group.limits),
             path: self.path.or(&group.path),
+            session: self.session.or(&group.session),
         }
     }
 }

@@ -12,6 +12,7 @@ use wire::{Asn, Families, Prefix};
 
 use super::as_path::PathSettings;
 use super::limits::PrefixLimits;
+use super::session::SessionSettings;
 use crate::fault::Location;
 
 /// Which AS the peer must be in.
@@ -196,6 +197,8 @@ pub struct Peer {
     pub limits: PrefixLimits,
     /// What is done to AS_PATH.
     pub path: PathSettings,
+    /// What is particular about the session.
+    pub session: SessionSettings,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -271,6 +274,7 @@ impl PartialEq for Peer {
             graceful,
             limits,
             path,
+            session,
             group,
             description,
             location: _,
@@ -304,6 +308,7 @@ impl PartialEq for Peer {
             && *graceful == other.graceful
             && *limits == other.limits
             && *path == other.path
+            && *session == other.session
             && *group == other.group
             && *description == other.description
     }

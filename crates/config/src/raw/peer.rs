@@ -2,6 +2,7 @@
 
 use super::as_path::RawPath;
 use super::limits::RawLimits;
+use super::session::RawSession;
 use crate::fault::Location;
 use crate::section::{Reader, Section, Text, WordOrList};
 
@@ -84,6 +85,8 @@ pub struct RawPeer {
     pub limits: RawLimits,
     /// `allow-own-as`, `as-override`, `remove-private-as` and `local-as`.
     pub path: RawPath,
+    /// `cluster-id`, `client-to-client` and `delay-open`.
+    pub session: RawSession,
 }
 
 impl RawPeer {
@@ -128,6 +131,7 @@ impl RawPeer {
             graceful_stale_time: None,
             limits: RawLimits::default(),
             path: RawPath::default(),
+            session: RawSession::default(),
         }
     }
 
@@ -161,6 +165,7 @@ impl RawPeer {
             graceful_shutdown: reader.text(section, "graceful-shutdown"),
             limits: RawLimits::read(reader, section),
             path: RawPath::read(reader, section),
+            session: RawSession::read(reader, section),
             ..graceful
         }
     }

@@ -11,7 +11,8 @@ use wire::{Families, Family};
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
 use crate::model::{
-    Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs, Slot,
+    Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs, SessionFields,
+    Slot,
 };
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
@@ -85,6 +86,7 @@ impl Fields {
             graceful_stale_time,
             limits,
             path,
+            session,
         } = raw;
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
@@ -128,6 +130,7 @@ impl Fields {
             }),
             limits: LimitFields::read(faults, limits),
             path: PathFields::read(faults, path),
+            session: SessionFields::read(faults, session),
         }
     }
 }

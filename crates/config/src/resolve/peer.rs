@@ -9,7 +9,7 @@ use policy::{ExportMode, ImportMode};
 use wire::{Asn, Families, Family};
 
 use super::fields::Sets;
-use super::{as_path, limits};
+use super::{as_path, limits, session};
 use crate::fault::{Faults, Location};
 use crate::model::{
     Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role,
@@ -67,6 +67,7 @@ impl Context<'_> {
         check_leaving(faults, &raw.at, &fields, internal);
         limits::check(faults, &raw.at, &fields, identity.dynamic);
         as_path::check(faults, &raw.at, &fields, self.local_as, internal);
+        session::check(faults, &raw.at, &fields);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -119,6 +120,7 @@ impl Context<'_> {
             graceful: graceful_restart(fields),
             limits: limits::limits(fields, identity.dynamic),
             path: as_path::settings(fields),
+            session: session::settings(fields),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),

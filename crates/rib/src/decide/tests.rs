@@ -281,6 +281,8 @@ fn the_originator_stands_for_the_router_id() {
         own_addresses: Vec::new(),
         enforce_first_as: true,
         own_as_allowed: 0,
+        cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
+        is_meshed: false,
     };
     let mut attrs = wire::AttrBuilder::new();
     attrs.set_origin(Origin::Igp).set_as_path(&[]);
@@ -306,6 +308,8 @@ fn our_own_block_beats_the_api_and_both_beat_what_is_learned() {
         own_addresses: Vec::new(),
         enforce_first_as: true,
         own_as_allowed: 0,
+        cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
+        is_meshed: false,
     };
     let mut attrs = wire::AttrBuilder::new();
     attrs

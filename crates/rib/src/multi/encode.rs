@@ -370,6 +370,7 @@ impl Batch<'_> {
     fn writer<'w>(&'w mut self, group: &'w mut Group, target: Target) -> Writer<'w> {
         Writer {
             table: self.table,
+            clusters: self.sources.clusters(),
             attrs: self.attrs,
             next_hops: self.next_hops,
             scratch: self.scratch,
@@ -395,6 +396,7 @@ fn withdraw_others(
 /// One batch on its way into a log.
 struct Writer<'a> {
     table: &'a Table,
+    clusters: &'a [std::net::Ipv4Addr],
     attrs: &'a AttrPool,
     next_hops: &'a NextHopPool,
     scratch: &'a mut Scratch,
@@ -437,7 +439,13 @@ impl Writer<'_> {
             let to = &self.group.settings;
             let bytes = &mut self.scratch.bytes;
             bytes.clear();
-            transform::transform(self.attrs.view(first.attrs), first.edit, to, bytes);
+            transform::transform(
+                self.attrs.view(first.attrs),
+                first.edit,
+                to,
+                self.clusters,
+                bytes,
+            );
             let attrs = WireAttrs::new(AttrView::new(bytes), next_hop, &to.encode);
             *built = Some((wanted, attrs));
         }

@@ -60,7 +60,14 @@ impl Rib {
         let identity = &to.member.identity;
         transform::deliverable(view.peer, originator, &view.next_hop, to.peer, identity).ok()?;
         let mut bytes = Vec::new();
-        transform::transform(self.attrs.view(said.attrs), said.edit, settings, &mut bytes);
+        let clusters = self.sources.clusters();
+        transform::transform(
+            self.attrs.view(said.attrs),
+            said.edit,
+            settings,
+            clusters,
+            &mut bytes,
+        );
         view.attrs = AttrView::new(&bytes);
         view.path_id = if has_ids { id } else { 0 };
         view.best = shared.first() == Some(&index);

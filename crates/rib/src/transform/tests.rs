@@ -29,6 +29,8 @@ fn source(kind: SourceKind) -> SourceInfo {
         own_addresses: Vec::new(),
         enforce_first_as: true,
         own_as_allowed: 0,
+        cluster: Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
+        is_meshed: false,
     }
 }
 
@@ -39,6 +41,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         local_as: Asn(64512),
         path_rules: crate::PathRules::default(),
         route_server: false,
+        is_meshed: false,
         cluster_id: Ipv4Addr::new(1, 1, 1, 1),
         next_hop: NextHopRule::Auto,
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
@@ -68,7 +71,8 @@ fn plain() -> AttrBuilder {
 fn sent(attrs: &AttrBuilder, from: SourceKind, to: &ExportSettings) -> AttrBuilder {
     let mut out = vec![0xAA];
     let edit = edit(&key(attrs), &source(from), to);
-    transform(attrs.view(), edit, to, &mut out);
+    let clusters = [Ipv4Addr::new(1, 1, 1, 1)];
+    transform(attrs.view(), edit, to, &clusters, &mut out);
     assert_eq!(out[0], 0xAA, "appended, not overwritten");
     AttrBuilder::from_view(AttrView::new(&out[1..]))
 }
@@ -249,6 +253,45 @@ fn reflection_names_originator_and_cluster() {
 }
 
 #[test]
+fn a_client_of_another_cluster_brings_that_one_along() {
+    let mut from = source(SourceKind::IbgpClient);
+    from.cluster.number = 2;
+    let mut to = to(PeerKind::IbgpClient);
+    to.cluster_id = Ipv4Addr::new(5, 5, 5, 5);
+    let clusters = [[1, 1, 1, 1], [7, 7, 7, 7]].map(Ipv4Addr::from);
+    let listed = |from: &SourceInfo| {
+        let mut out = Vec::new();
+        let edit = edit(&key(&plain()), from, &to);
+        transform(plain().view(), edit, &to, &clusters, &mut out);
+        AttrView::new(&out).cluster_list().collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&from), clusters[1..]);
+    from.kind = SourceKind::IbgpNonClient;
+    assert_eq!(listed(&from), [to.cluster_id], "the receiver's");
+}
+
+#[test]
+fn clients_with_sessions_of_their_own_are_not_reflected_to_each_other() {
+    let (mut from, mut to) = (source(SourceKind::IbgpClient), to(PeerKind::IbgpClient));
+    let ask = |from: &SourceInfo, to: &ExportSettings| {
+        gate(Family::Ipv4Unicast, &key(&plain()), from, to)
+    };
+    from.is_meshed = true;
+    assert_eq!(ask(&from, &to), Ok(()), "the receiver is not one of them");
+    to.is_meshed = true;
+    assert_eq!(ask(&from, &to), Err(DenyReason::ClientsMeshed));
+    from.cluster.id = Ipv4Addr::new(7, 7, 7, 7);
+    assert_eq!(ask(&from, &to), Ok(()), "of another cluster");
+    for kind in [
+        SourceKind::IbgpNonClient,
+        SourceKind::Ebgp,
+        SourceKind::Local,
+    ] {
+        assert_eq!(ask(&source(kind), &to), Ok(()), "{kind:?}");
+    }
+}
+
+#[test]
 fn the_edit_names_the_originator_that_leaves() {
     let (client, ebgp) = (to(PeerKind::IbgpClient), to(PeerKind::Ebgp));
     let mut attrs = plain();
@@ -268,7 +311,10 @@ fn the_edit_names_the_originator_that_leaves() {
     // A known originator makes the answer the same for every source.
     assert_eq!(
         edit(&reflected, &from, &client),
-        Edit::Reflect { originator: None }
+        Edit::Reflect {
+            originator: None,
+            cluster: 1,
+        }
     );
 }
 
@@ -317,6 +363,7 @@ fn a_route_leaves_with_its_edit_next_hop_and_originator() {
     let expected = Outgoing {
         edit: Edit::Reflect {
             originator: Some(from.router_id),
+            cluster: 1,
         },
         next_hop: learned,
         originator: Some(from.router_id),
@@ -495,7 +542,7 @@ fn whom_we_leave_is_told_so_with_every_route() {
             attrs.set_local_pref(300).set_communities(&[other]);
             let mut out = Vec::new();
             let edit = edit(&key(&attrs), &source(from), &to);
-            transform(attrs.view(), edit, &to, &mut out);
+            transform(attrs.view(), edit, &to, &[to.cluster_id], &mut out);
             let out = AttrView::new(&out);
             let communities: Vec<_> = out.communities().collect();
             assert_eq!(communities, [other, Community::GRACEFUL_SHUTDOWN]);

@@ -38,15 +38,16 @@ impl Session {
 
     pub(super) fn connected(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
         let patience = self.retry_at(now);
+        let connection = self.begin(now, local, remote);
         match &mut self.phase {
             Phase::Opening(opening) if matches!(opening.dial, Dial::Pending { .. }) => {
-                opening.dial = Dial::Up(open_sent(now, local, remote));
+                opening.dial = Dial::Up(connection);
                 if let Some(incoming) = &mut opening.incoming
                     && let ConnectionPhase::Colliding { until, .. } = &mut incoming.phase
                 {
                     *until = patience;
                 }
-                self.send_open(Side::Outgoing);
+                self.open_unless_delayed(Side::Outgoing);
             }
             // Not asked for, or given up just now: nobody may use it.
             Phase::Idle(_) | Phase::Opening(_) | Phase::Established(_) => {
@@ -112,10 +113,43 @@ impl Session {
         }
         // A peer opens a second connection only when its first one is dead to it.
         self.close_collided(now, Side::Incoming);
+        let connection = self.begin(now, local, remote);
         if let Some(opening) = self.opening_mut() {
-            opening.incoming = Some(open_sent(now, local, remote));
+            opening.incoming = Some(connection);
             self.outputs.push_back(Output::Adopt);
-            self.send_open(Side::Incoming);
+            self.open_unless_delayed(Side::Incoming);
+        }
+    }
+
+    /// A connection that has just been opened.
+    fn begin(&self, now: Instant, local: SocketAddr, remote: SocketAddr) -> Connection {
+        let (phase, hold_at) = match self.settings.delay_open {
+            None => (ConnectionPhase::OpenSent, Some(now + OPEN_HOLD)),
+            Some(seconds) => {
+                let until = now + Duration::from_secs(seconds.into());
+                (ConnectionPhase::Delayed { until }, None)
+            }
+        };
+        Connection {
+            local,
+            remote,
+            phase,
+            hold_at,
+        }
+    }
+
+    fn open_unless_delayed(&mut self, side: Side) {
+        if self.settings.delay_open.is_none() {
+            self.send_open(side);
+        }
+    }
+
+    /// Our OPEN has waited long enough, or for what it waited for (RFC 4271 8.2.2, events 12 and 20).
+    fn end_delay(&mut self, now: Instant, side: Side) {
+        if let Some(connection) = self.opening_mut().and_then(|o| o.connection_mut(side)) {
+            connection.phase = ConnectionPhase::OpenSent;
+            connection.hold_at = Some(now + OPEN_HOLD);
+            self.send_open(side);
         }
     }
 
@@ -139,6 +173,17 @@ impl Session {
                     Err(_) => DownReason::TcpClosed,
                 };
                 self.fail_opening(now, side, reason);
+            }
+            (MessageType::Open, ConnectionPhase::Delayed { .. }) => {
+                self.end_delay(now, side);
+                self.open_received(now, side, ends, frame.body);
+            }
+            (
+                MessageType::Keepalive | MessageType::Update | MessageType::RouteRefresh,
+                ConnectionPhase::Delayed { .. },
+            ) => {
+                let fault = unexpected(FaultKind::UnexpectedBeforeOpen, frame.kind);
+                self.fail_opening(now, side, DownReason::Fault(fault));
             }
             (MessageType::Open, ConnectionPhase::OpenSent) => {
                 self.open_received(now, side, ends, frame.body);
@@ -206,12 +251,12 @@ impl Session {
                 self.confirm(now, side, terms);
             }
             // We opened the one that wins and are committed to it, so this one waits for its fate.
-            (Some(State::OpenSent), false) if side == Side::Incoming => {
+            (Some(State::OpenSent | State::Active), false) if side == Side::Incoming => {
                 let until = self.retry_at(now);
                 self.wait_for_outgoing(now, until, terms);
             }
             // The peer opened the one that wins, but may give it up before it sends an OPEN there: both go on.
-            (Some(State::OpenSent), false) => self.confirm(now, side, terms),
+            (Some(State::OpenSent | State::Active), false) => self.confirm(now, side, terms),
             (Some(_), false) => {
                 self.close_collided(now, side);
                 self.settle(now, true);
@@ -270,7 +315,9 @@ impl Session {
                     terms,
                 });
             }
-            ConnectionPhase::OpenSent | ConnectionPhase::Colliding { .. } => {}
+            ConnectionPhase::Delayed { .. }
+            | ConnectionPhase::OpenSent
+            | ConnectionPhase::Colliding { .. } => {}
         }
     }
 
@@ -313,7 +360,7 @@ impl Session {
         self.close_for(side, &reason);
         let gentle = match &reason {
             // RFC 4271 8.2.2, OpenSent, event 18: back to Active.
-            DownReason::TcpClosed | DownReason::TcpError(_) => state == State::OpenSent,
+            DownReason::TcpClosed | DownReason::TcpError(_) => state <= State::OpenSent,
             // The peer found a collision and closed this one; nobody did anything wrong.
             DownReason::NotificationReceived(notification) => {
                 notification.cease_subcode() == Some(CeaseSubcode::CollisionResolution)
@@ -369,7 +416,9 @@ impl Session {
                     self.establish(now, Side::Incoming);
                 }
             }
-            phase @ (ConnectionPhase::OpenSent | ConnectionPhase::OpenConfirm { .. }) => {
+            phase @ (ConnectionPhase::Delayed { .. }
+            | ConnectionPhase::OpenSent
+            | ConnectionPhase::OpenConfirm { .. }) => {
                 connection.phase = phase;
             }
         }
@@ -393,6 +442,11 @@ impl Session {
         }
         match &connection.phase {
             ConnectionPhase::OpenSent => {}
+            ConnectionPhase::Delayed { until } => {
+                if due(Some(*until), now) {
+                    self.end_delay(now, side);
+                }
+            }
             ConnectionPhase::Colliding { until, .. } => {
                 if due(Some(*until), now) {
                     self.close_collided(now, Side::Outgoing);
@@ -449,14 +503,5 @@ impl Session {
             }
             Dial::Off | Dial::Waiting { .. } | Dial::Pending { .. } | Dial::Up(_) => {}
         }
-    }
-}
-
-fn open_sent(now: Instant, local: SocketAddr, remote: SocketAddr) -> Connection {
-    Connection {
-        local,
-        remote,
-        phase: ConnectionPhase::OpenSent,
-        hold_at: Some(now + OPEN_HOLD),
     }
 }

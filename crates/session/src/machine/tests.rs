@@ -1,6 +1,7 @@
 //! A driver for tests that checks, at every step, what must always hold.
 
 mod crossing;
+mod delayed;
 mod graceful;
 mod pair;
 mod random;
@@ -40,6 +41,7 @@ fn settings() -> Settings {
         idle_hold: Duration::from_secs(1),
         idle_hold_max: Duration::from_secs(60),
         send_hold: None,
+        delay_open: None,
         passive: false,
         families: Families::ALL,
         add_path_send: false,
@@ -339,6 +341,7 @@ impl Rig {
 /// The hold timer is armed from OpenSent on, unless a hold time of 0 was agreed.
 fn check_hold(connection: &Connection) {
     match &connection.phase {
+        ConnectionPhase::Delayed { .. } => assert_eq!(connection.hold_at, None),
         ConnectionPhase::OpenSent => assert!(connection.hold_at.is_some()),
         ConnectionPhase::Colliding { terms, .. } => {
             assert_eq!(connection.hold_at.is_some(), terms.hold_time != 0);

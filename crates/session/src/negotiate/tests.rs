@@ -15,6 +15,7 @@ fn settings() -> Settings {
         idle_hold: Duration::from_secs(1),
         idle_hold_max: Duration::from_secs(60),
         send_hold: None,
+        delay_open: None,
         passive: false,
         families: Families::ALL,
         add_path_send: false,
