@@ -325,6 +325,13 @@ impl Fib {
         self.topology.addresses()
     }
 
+    /// Whether an address is on a link of this host, usable or not: in the subnet of one of its addresses, or in a route of
+    /// somebody else's without a gateway.
+    #[must_use]
+    pub fn is_on_link(&self, address: IpAddr) -> bool {
+        self.topology.is_on_link(address)
+    }
+
     /// The link that holds a local address. A single-hop session from that address cannot live
     /// without it.
     #[must_use]

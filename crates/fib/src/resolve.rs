@@ -319,6 +319,11 @@ impl Topology {
             .filter_map(|address| address.subnet)
     }
 
+    /// Whether a link holds an address, usable or not.
+    pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
+        !matches!(self.longest_match(address), Match::None)
+    }
+
     fn longest_match(&self, address: IpAddr) -> Match {
         let max = if address.is_ipv4() { 32 } else { 128 };
         let lengths = &self.lengths[usize::from(address.is_ipv6())];

@@ -83,6 +83,11 @@ impl KernelSide {
         !self.dumped || self.fib.local_addresses().any(|own| own.local == address)
     }
 
+    /// Whether the kernel's first dump has arrived.
+    pub(crate) fn is_known(&self) -> bool {
+        self.dumped
+    }
+
     /// Whether the interface that holds `local` can send; true of an address it does not know.
     pub(crate) fn has_usable_link(&self, local: IpAddr) -> bool {
         self.fib.link_of(local).is_none_or(fib::Link::usable)
@@ -186,6 +191,7 @@ impl Speaker {
         let Some(kernel) = &mut self.kernel else {
             return;
         };
+        let is_route = matches!(event, KernelEvent::Route(_));
         let addresses = match &event {
             KernelEvent::Address { .. } | KernelEvent::Dump(_) | KernelEvent::LinkGone(_) => true,
             // The links of Pods come and go all the time and hold none of our addresses.
@@ -201,8 +207,12 @@ impl Speaker {
         }
         kernel.failures.touch(now);
         kernel.fib.handle(now, FibInput::Event(event));
-        if addresses && kernel.dumped {
+        let is_known = kernel.dumped;
+        if addresses && is_known {
             self.addresses_changed(now);
+        }
+        if self.clock.running && is_known && (addresses || is_route && self.has_far_peers()) {
+            self.measure(now);
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod binding;
 mod conn;
+mod distance;
 mod drain;
 mod effect;
 mod event;
@@ -188,6 +189,7 @@ impl Speaker {
     pub fn start(&mut self, now: Instant) {
         if !std::mem::replace(&mut self.clock.running, true) {
             self.come_back(now);
+            self.measure(now);
             for id in self.peers.ids() {
                 self.enable_if_wanted(now, id);
             }

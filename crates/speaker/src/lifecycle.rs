@@ -145,6 +145,7 @@ impl Speaker {
         }
         let readiness = Readiness::new(&config, &source);
         let is_bound = !readiness.is_ready();
+        let far = self.distance(&config, &source);
         self.peers.insert(Peer {
             id,
             import: Import::new(config.import.clone(), Arc::clone(&self.guards)),
@@ -165,6 +166,7 @@ impl Speaker {
             fault_lines: Limiter::default(),
             refusal_lines: Limiter::default(),
             readiness,
+            far,
             revision: 0,
             drain: None,
             disabled,
@@ -203,7 +205,8 @@ impl Speaker {
 
     /// Lets a session begin if the speaker runs and the peer is not held down.
     pub(crate) fn enable_if_wanted(&mut self, now: Instant, id: PeerId) {
-        let may_run = |peer: &Peer| peer.wanted() && peer.readiness.is_ready();
+        let may_run =
+            |peer: &Peer| peer.wanted() && peer.readiness.is_ready() && peer.far.is_none();
         if self.clock.running && self.peers.get(id).is_some_and(may_run) {
             self.tell(now, id, Input::Enable);
         }

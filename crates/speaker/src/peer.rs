@@ -97,6 +97,8 @@ pub struct Peer {
     pub(crate) readiness: Readiness,
     /// An operator is about to leave it.
     pub(crate) drain: Option<Drain>,
+    /// Why it is out of reach, if it is.
+    pub(crate) far: Option<Box<str>>,
     /// The reason an operator gave when disabling it through the API.
     pub(crate) disabled: Option<String>,
     /// An operator enabled it through the API although the file says otherwise.
@@ -152,11 +154,6 @@ impl Peer {
     /// Why it is held down, if an operator disabled it; may be empty.
     pub fn disabled_reason(&self) -> Option<&str> {
         self.disabled.as_deref()
-    }
-
-    /// What is not there that it needs, such as a device; it is held down until it is.
-    pub fn lack(&self) -> Option<&str> {
-        self.readiness.lack()
     }
 
     /// Moves with every change worth showing; the order of changes over all peers.

@@ -2,6 +2,7 @@
 
 mod as_path;
 mod clusters;
+mod distance;
 mod drain;
 mod flood;
 mod graceful;
