@@ -293,7 +293,7 @@ fn missing_families(families: Families) -> Bytes {
 }
 
 /// A third of the hold time, or what is configured if that is shorter (RFC 4271 4.4); at least 1 s.
-fn keepalive(hold_time: u16, configured: Option<u16>) -> u16 {
+pub(crate) fn keepalive(hold_time: u16, configured: Option<u16>) -> u16 {
     if hold_time == 0 {
         return 0;
     }

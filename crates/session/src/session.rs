@@ -11,7 +11,7 @@ use wire::{MessageType, Notification};
 use crate::connection::Dial;
 use crate::counters::Counters;
 use crate::event::Output;
-use crate::negotiate::Negotiated;
+use crate::negotiate::{Negotiated, keepalive};
 use crate::phase::{Idle, Phase};
 use crate::reason::{DownReason, LastError};
 use crate::settings::Settings;
@@ -171,7 +171,8 @@ impl Session {
     }
 
     /// Takes other settings. A session that is up keeps what it negotiated, and a timer that runs keeps its end: the
-    /// next attempt and the next OPEN follow them. One that is no longer passive connects at once.
+    /// next attempt and the next OPEN follow them. One that is no longer passive connects at once. How often we send
+    /// KEEPALIVEs is ours to choose (RFC 4271 4.4), from the next one on.
     pub fn reconfigure(&mut self, now: Instant, settings: Settings) {
         if (settings.idle_hold, settings.idle_hold_max)
             != (self.settings.idle_hold, self.settings.idle_hold_max)
@@ -182,8 +183,19 @@ impl Session {
         if self.flaps > 0 || matches!(self.phase, Phase::Established(_)) {
             self.forget_restart();
         }
-        if let Phase::Opening(opening) = &mut self.phase {
-            opening.turn(now, self.settings.passive);
+        match &mut self.phase {
+            Phase::Idle(_) => {}
+            Phase::Opening(opening) => opening.turn(now, self.settings.passive),
+            Phase::Established(established) => {
+                let terms = &mut established.terms;
+                let before = terms.keepalive;
+                terms.keepalive = keepalive(terms.hold_time, self.settings.keepalive);
+                if terms.keepalive != before {
+                    let interval = terms.keepalive_interval();
+                    established.keepalive_at =
+                        interval.map(|time| now + self.jitter.within(time).max(KEEPALIVE_GAP));
+                }
+            }
         }
     }
 

@@ -81,7 +81,7 @@ impl fmt::Display for PeerError {
             }
             PeerError::NoRouteRefresh { name } => write!(
                 f,
-                "peer {name} did not offer route refresh (RFC 2918); a hard reset makes it send its routes again"
+                "peer {name} did not offer route refresh (RFC 2918), and its routes are not kept as it sent them (`keep-received` is not there yet): only a hard reset, `bgpctl peer reset {name}`, makes it send them again"
             ),
         }
     }

@@ -9,6 +9,7 @@ mod graceful;
 mod host;
 mod house;
 mod idle;
+mod keys;
 mod limits;
 mod network;
 mod peers;

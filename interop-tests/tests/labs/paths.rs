@@ -49,7 +49,7 @@ impl Chain {
     }
 
     /// The path of a block of the left end at the right one.
-    fn to_right(&mut self) -> Result<Vec<u32>> {
+    fn reach_right(&mut self) -> Result<Vec<u32>> {
         let block = Announcement::new("10.60.0.0/24");
         self.daemons[0].announce(&block)?;
         let from = IpAddr::from([10, 0, 0, 1]);
@@ -57,7 +57,7 @@ impl Chain {
     }
 
     /// The path of a block of the right end at the left one.
-    fn to_left(&mut self) -> Result<Vec<u32>> {
+    fn reach_left(&mut self) -> Result<Vec<u32>> {
         let block = Announcement::new("10.61.0.0/24");
         self.daemons[2].announce(&block)?;
         let from = IpAddr::from([10, 0, 0, 1]);
@@ -72,7 +72,7 @@ fn plain(neighbor: Neighbor) -> Neighbor {
 fn override_joins_sites(kind: Kind) -> Result<()> {
     let ours: [Tie; 2] = [plain, |peer| peer.line("as-override: true")];
     if let Some(mut chain) = Chain::of(kind, [65002, 65002], ours, plain)? {
-        assert_eq!(chain.to_right()?, [65001, 65001]);
+        assert_eq!(chain.reach_right()?, [65001, 65001]);
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn override_joins_sites_of_bird() -> Result<()> {
 fn private_numbers_are_kept_from_frr() -> Result<()> {
     let ours: [Tie; 2] = [plain, |peer| peer.line("remove-private-as: all")];
     if let Some(mut chain) = Chain::of(Kind::Frr, [64900, 3], ours, plain)? {
-        assert_eq!(chain.to_right()?, [65001]);
+        assert_eq!(chain.reach_right()?, [65001]);
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn private_numbers_are_kept_from_frr() -> Result<()> {
 fn private_numbers_are_replaced_for_bird() -> Result<()> {
     let ours: [Tie; 2] = [plain, |peer| peer.line("remove-private-as: replace")];
     if let Some(mut chain) = Chain::of(Kind::Bird, [64900, 3], ours, plain)? {
-        assert_eq!(chain.to_right()?, [65001, 65001]);
+        assert_eq!(chain.reach_right()?, [65001, 65001]);
     }
     Ok(())
 }
@@ -115,8 +115,8 @@ fn as_another(mut neighbor: Neighbor) -> Neighbor {
 fn frr_knows_us_by_another_number() -> Result<()> {
     let ours: [Tie; 2] = [|peer| peer.line("local-as: {as: 65010}"), plain];
     if let Some(mut chain) = Chain::of(Kind::Frr, [65002, 65003], ours, as_another)? {
-        assert_eq!(chain.to_left()?, [65010, 65001, 65003]);
-        assert_eq!(chain.to_right()?, [65001, 65010, 65002]);
+        assert_eq!(chain.reach_left()?, [65010, 65001, 65003]);
+        assert_eq!(chain.reach_right()?, [65001, 65010, 65002]);
     }
     Ok(())
 }
@@ -128,8 +128,8 @@ fn bird_knows_us_by_another_number_and_no_more_of_it() -> Result<()> {
         plain,
     ];
     if let Some(mut chain) = Chain::of(Kind::Bird, [65002, 65003], ours, as_another)? {
-        assert_eq!(chain.to_left()?, [65010, 65003]);
-        assert_eq!(chain.to_right()?, [65001, 65002]);
+        assert_eq!(chain.reach_left()?, [65010, 65003]);
+        assert_eq!(chain.reach_right()?, [65001, 65002]);
     }
     Ok(())
 }

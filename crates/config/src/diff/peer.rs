@@ -168,7 +168,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
     let switching = if *enabled { Cost::Live } else { Cost::Reset };
     [
         ("as", Cost::Reset, settled(peer).to_string()),
-        ("port", Cost::Reset, port.to_string()),
+        ("port", Cost::Live, port.to_string()),
         (
             "local-address",
             Cost::Reset,
@@ -176,7 +176,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         ),
         ("families", Cost::Reset, names(*families)),
         ("hold-time", Cost::Reset, hold_time.seconds().to_string()),
-        ("keepalive", Cost::Reset, or_none(keepalive.as_ref())),
+        ("keepalive", Cost::Live, or_none(keepalive.as_ref())),
         (
             "route-reflector-client",
             Cost::Reset,

@@ -372,6 +372,21 @@ fn hold_time_zero_means_no_timers_at_all() {
 }
 
 #[test]
+fn the_time_between_keepalives_is_ours_to_change() {
+    let mut rig = Rig::established(settings(), 90);
+    let other = Settings {
+        keepalive: Some(2),
+        ..settings()
+    };
+    rig.session.reconfigure(rig.now, other);
+    let sent = |outputs: Vec<Output>| sent_to(&outputs, Side::Outgoing).len();
+    assert!((10..=14).contains(&sent(rig.seconds(20))));
+    rig.session.reconfigure(rig.now, settings());
+    assert!(sent(rig.seconds(20)) <= 1);
+    assert_eq!(rig.session.negotiated().unwrap().keepalive, 30);
+}
+
+#[test]
 fn an_open_in_established_is_an_fsm_error() {
     let mut rig = Rig::established(settings(), 90);
     let outputs = rig.frame(Outgoing, &open_of(LOWER_ID));
