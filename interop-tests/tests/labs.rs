@@ -41,5 +41,7 @@ mod reflection;
 mod security;
 #[path = "labs/stage.rs"]
 mod stage;
+#[path = "labs/topology.rs"]
+mod topology;
 #[path = "labs/tor.rs"]
 mod tor;

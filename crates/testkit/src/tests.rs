@@ -17,4 +17,5 @@ mod policy;
 mod reload;
 mod restart;
 mod sim;
+mod soft;
 mod watch;
