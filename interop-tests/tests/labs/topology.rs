@@ -14,8 +14,15 @@ use crate::stage;
 
 const REFLECTOR: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
+/// One that reflects, and its clients.
+struct Cluster {
+    daemons: Vec<Box<dyn Daemon>>,
+    _lan: Lan,
+    _lab: Lab,
+}
+
 /// A daemon of ours, which reflects, and two clients, named with this line, all up.
-fn reflected(kinds: [Kind; 3], line: &str) -> Result<Option<(Lab, Lan, Vec<Box<dyn Daemon>>)>> {
+fn reflected(kinds: [Kind; 3], line: &str) -> Result<Option<Cluster>> {
     if !can_run(&kinds) {
         return Ok(None);
     }
@@ -30,14 +37,23 @@ fn reflected(kinds: [Kind; 3], line: &str) -> Result<Option<(Lab, Lan, Vec<Box<d
     let players = vec![(kinds[0], middle), (kinds[1], one), (kinds[2], two)];
     let mut daemons = stage::place(&lab, &lan, players)?;
     stage::start_all(&mut daemons)?;
-    Ok(Some((lab, lan, daemons)))
+    Ok(Some(Cluster {
+        daemons,
+        _lan: lan,
+        _lab: lab,
+    }))
 }
 
 /// What a client brings is marked by the cluster of that client.
 #[test]
 fn clients_are_of_a_cluster_of_their_own() -> Result<()> {
     let kinds = [Kind::Reflector, Kind::Bird, Kind::Frr];
-    let Some((_lab, _lan, mut daemons)) = reflected(kinds, "cluster-id: 10.0.0.99")? else {
+    let Some(Cluster {
+        mut daemons,
+        _lan,
+        _lab,
+    }) = reflected(kinds, "cluster-id: 10.0.0.99")?
+    else {
         return Ok(());
     };
     for (from, to, block) in [(1, 2, "10.70.0.0/24"), (2, 1, "10.71.0.0/24")] {
@@ -54,7 +70,12 @@ fn clients_are_of_a_cluster_of_their_own() -> Result<()> {
 fn clients_that_know_each_other_are_not_reflected() -> Result<()> {
     // A node, which can announce something itself.
     let kinds = [Kind::Node, Kind::Bird, Kind::Frr];
-    let Some((_lab, _lan, mut daemons)) = reflected(kinds, "client-to-client: false")? else {
+    let Some(Cluster {
+        mut daemons,
+        _lan,
+        _lab,
+    }) = reflected(kinds, "client-to-client: false")?
+    else {
         return Ok(());
     };
     let [own, other] = ["10.70.0.0/24", "10.72.0.0/24"].map(Announcement::new);
