@@ -1,11 +1,11 @@
 //! On stable: every input of the corpus again, then changed ones, the same for the same seed.
 //!
 //! `FUZZ_SECONDS=600 FUZZ_TARGET=update cargo test -p fuzz` runs one target for as long; `FUZZ_SEED` begins elsewhere.
-//! A failure prints its input, which goes into `fuzz/corpus/TARGET/` as a file, and stays there.
+//! `FUZZ_SEEDS=DIR` runs nothing and writes what cargo-fuzz may begin with. A failure prints its input, which goes into `fuzz/corpus/TARGET/` as a file, and stays there.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fuzz::{Mutator, TARGETS, Target};
@@ -52,6 +52,9 @@ fn fuzz(name: &str, inputs: u64) {
     }
     let target = fuzz::target(name);
     let corpus = corpus(target);
+    if let Some(to) = std::env::var_os("FUZZ_SEEDS") {
+        return write_seeds(&PathBuf::from(to).join(name), &corpus);
+    }
     for (number, input) in corpus.iter().enumerate() {
         run(target, input, &format!("input {number} of its corpus"));
     }
@@ -65,6 +68,14 @@ fn fuzz(name: &str, inputs: u64) {
         run(target, &input, &format!("input {count} of seed {seed}"));
     }
     eprintln!("{name}: {count} inputs in {:?}", begun.elapsed());
+}
+
+/// For cargo-fuzz, which begins with files.
+fn write_seeds(to: &Path, corpus: &[Vec<u8>]) {
+    fs::create_dir_all(to).expect("a folder for the seeds");
+    for (number, input) in corpus.iter().enumerate() {
+        fs::write(to.join(format!("seed-{number:03}")), input).expect("a file for a seed");
+    }
 }
 
 macro_rules! targets {

@@ -321,6 +321,7 @@ pub(super) const FRR: &[(&str, &str)] = &[
     ),
     ("rfc7606::harshest_remedy", "as `cut_head`"),
     ("rfc7606::mild_remedies_everywhere", "as `cut_head`: 3/6"),
+    ("rfc7606::mild_remedies_for_ipv6", "as `cut_head`"),
     (
         "rfc7606::missing_mandatory",
         "an UPDATE with NLRI and without any attribute takes no route away",

@@ -21,6 +21,12 @@ pub(super) const ROWS: &[Row] = &[
         mild_remedies_everywhere
     ),
     rule!(
+        "3 a",
+        Must,
+        "The same remedies hold for routes in MP_REACH_NLRI, before and behind it",
+        mild_remedies_for_ipv6
+    ),
+    rule!(
         "3 b",
         Must,
         "Lengths of the fields that do not fit: reset, 3/1",
@@ -189,6 +195,59 @@ fn mild_remedies_everywhere(ground: &Ground<'_>) -> Result<usize> {
         &[Side::Client, Side::Internal, Side::External],
         &[attr(WELL_KNOWN, ORIGIN, &[3])],
     )
+}
+
+fn mild_remedies_for_ipv6(ground: &Ground<'_>) -> Result<usize> {
+    let withdraw = [
+        attr(WELL_KNOWN, ORIGIN, &[3]),
+        attr(WELL_KNOWN, AS_PATH, &[9, 1, 0, 0, 0, 1]),
+        attr(OPTIONAL, MED, &[0, 0, 1]),
+        attr(TRANSITIVE, COMMUNITIES, &[1, 2, 3]),
+        attr(OPTIONAL, AS_PATH, &[]),
+    ];
+    let discard = [
+        attr(WELL_KNOWN, ATOMIC_AGGREGATE, &[1]),
+        attr(TRANSITIVE, AGGREGATOR, &[1, 2]),
+    ];
+    let mut cases = 0;
+    for side in BOTH {
+        let (mut peer, mut other) = (ground.peer(side)?, observer(ground)?);
+        for (bad, goes) in withdraw
+            .iter()
+            .map(|bad| (bad, true))
+            .chain(discard.iter().map(|bad| (bad, false)))
+        {
+            for place in PLACES {
+                let net = ground.net6();
+                let mut good = peer.good_without(NEXT_HOP);
+                good.insert(0, mp_reach6(&NEXT_HOP6, &[net]));
+                peer.send(&update(&[], &good, &[]))?;
+                other.has(net)?;
+                good.retain(|one| one[1] != bad[1]);
+                let at = match place {
+                    super::cases::Place::First => 0,
+                    super::cases::Place::Middle => good.len() / 2,
+                    super::cases::Place::Last => good.len(),
+                };
+                good.insert(at, bad.clone());
+                // Another MED shows that the UPDATE was taken.
+                if !goes {
+                    good.push(attr(OPTIONAL, MED, &[0, 0, 0, 9]));
+                }
+                peer.send(&update(&[], &good, &[]))?;
+                match goes {
+                    true => other.lost(net)?,
+                    false => {
+                        other.has_value(net, MED, Some(&[0, 0, 0, 9]))?;
+                        other.has_value(net, bad[1], None)?;
+                    }
+                }
+                cases += 1;
+            }
+        }
+        sync(&mut peer, &mut other)?;
+    }
+    Ok(cases)
 }
 
 fn field_lengths(ground: &Ground<'_>) -> Result<usize> {
