@@ -48,6 +48,10 @@ pub(super) const BIRD: &[(&str, &str)] = &[
         "240.0.0.0/8 is taken; the RFC gives multicast as an example and leaves the rest open",
     ),
     (
+        "rfc4271_updates::too_many_prefixes",
+        "6/1 without the data, which RFC 4486 leaves open",
+    ),
+    (
         "rfc4271_updates::unexpected_messages",
         "as `update_before_established`; an UPDATE in OpenConfirm is taken for a KEEPALIVE",
     ),
@@ -58,6 +62,10 @@ pub(super) const BIRD: &[(&str, &str)] = &[
     (
         "rfc4271_updates::wrong_first_as",
         "not checked unless `enforce first as`; the check may be made",
+    ),
+    (
+        "rfc4456::meshed_clients",
+        "it was given no such setting; not to be counted",
     ),
     (
         "rfc4456::not_to_the_originator",
@@ -230,6 +238,10 @@ pub(super) const FRR: &[(&str, &str)] = &[
         "127.0.0.0/8 is taken; the RFC gives multicast as an example and leaves the rest open",
     ),
     (
+        "rfc4271_updates::too_many_prefixes",
+        "`maximum-prefix` of the group of a dynamic peer does not end its session within 10 s",
+    ),
+    (
         "rfc4271_updates::unexpected_messages",
         "code and subcode are the same; without the data that RFC 6608 wants",
     ),
@@ -244,6 +256,10 @@ pub(super) const FRR: &[(&str, &str)] = &[
     (
         "rfc4456::long_cluster_list",
         "with more than some sixty ids the length is written wrongly, and what is sent cannot be read",
+    ),
+    (
+        "rfc4456::meshed_clients",
+        "its setting is for all clients, and was not given; not to be counted",
     ),
     (
         "rfc4456::not_back",

@@ -95,11 +95,11 @@ pub(super) const ROWS: &[Row] = &[
         "Where a fatal error has a code of its own Cease is not used",
         no_cease_for_errors
     ),
-    not_done!(
+    rule!(
         "6.7",
         Must,
-        "A session that ends for too many prefixes ends by Cease",
-        "checked by labs of its own, where the limit is configured"
+        "A session that ends for too many prefixes ends by Cease: 6/1, with the family and the limit (RFC 4486)",
+        too_many_prefixes
     ),
     rule!(
         "6.8",
@@ -396,5 +396,27 @@ fn collision_with_established(ground: &Ground<'_>) -> Result<usize> {
     second.is_told(6, 7, &[])?;
     let mut other = ground.peer(Side::Client)?;
     sync(&mut first, &mut other)?;
+    Ok(1)
+}
+
+fn too_many_prefixes(ground: &Ground<'_>) -> Result<usize> {
+    let mut peer = ground.peer(Side::Limited)?;
+    let mut other = observer(ground)?;
+    let nets = [ground.net(), ground.net(), ground.net()];
+    for net in &nets[..2] {
+        peer.announce(*net)?;
+        other.has(*net)?;
+    }
+    // One that replaces another is none too many.
+    peer.announce_with(
+        &peer.good_with(&attr(OPTIONAL, MED, &[0, 0, 0, 1])),
+        nets[0],
+    )?;
+    other.has_value(nets[0], MED, Some(&[0, 0, 0, 1]))?;
+    peer.announce(nets[2])?;
+    peer.is_told(6, 1, &[0, 1, 1, 0, 0, 0, 2])?;
+    for net in nets {
+        other.lost(net)?;
+    }
     Ok(1)
 }

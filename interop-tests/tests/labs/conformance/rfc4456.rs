@@ -25,11 +25,11 @@ pub(super) const ROWS: &[Row] = &[
         "A route does not go back to who it came from",
         not_back
     ),
-    not_done!(
+    rule!(
         "6",
         Should,
-        "Clients that are fully meshed need not be reflected to",
-        "no setting for it in this run"
+        "Clients that are fully meshed are not reflected to each other, if that is configured",
+        meshed_clients
     ),
     not_done!(
         "7",
@@ -99,6 +99,19 @@ pub(super) const ROWS: &[Row] = &[
         reflected_as_it_is
     ),
 ];
+
+fn meshed_clients(ground: &Ground<'_>) -> Result<usize> {
+    let (mut peer, mut meshed) = (ground.peer(Side::Meshed)?, ground.peer(Side::Meshed)?);
+    let mut inside = ground.peer(Side::Internal)?;
+    let net = ground.net();
+    peer.announce(net)?;
+    inside.has(net)?;
+    // What comes from elsewhere goes to them.
+    let mut from = ground.peer(Side::Internal)?;
+    sync(&mut from, &mut meshed)?;
+    ensure(meshed.path(net).is_none(), || "reflected".into())?;
+    Ok(2)
+}
 
 fn from_a_client(ground: &Ground<'_>) -> Result<usize> {
     let mut peer = ground.peer(Side::Client)?;

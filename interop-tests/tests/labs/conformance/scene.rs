@@ -45,6 +45,10 @@ pub(super) enum Side {
     External,
     /// A client to whom it proposes a hold time of 3 s.
     Brisk,
+    /// A client of whom it takes two IPv4 routes at most.
+    Limited,
+    /// A client that has sessions with the other clients of this kind.
+    Meshed,
 }
 
 impl Side {
@@ -55,13 +59,15 @@ impl Side {
             Side::Internal => 64 << 8,
             Side::External => 128 << 8,
             Side::Brisk => 192 << 8,
+            Side::Limited => 224 << 8,
+            Side::Meshed => 240 << 8,
         }
     }
 
     pub(super) const fn asn(self) -> u32 {
         match self {
-            Side::Client | Side::Internal | Side::Brisk => OUR_AS,
             Side::External => EXTERNAL_AS,
+            Side::Client | Side::Internal | Side::Brisk | Side::Limited | Side::Meshed => OUR_AS,
         }
     }
 }
@@ -73,7 +79,7 @@ pub(super) const BOTH: [Side; 2] = [Side::Client, Side::External];
 pub(super) struct Subject {
     pub(super) kind: Kind,
     namespace: Namespace,
-    next: [AtomicU16; 4],
+    next: [AtomicU16; 6],
     _daemon: subject::Running,
     _lab: Lab,
 }
@@ -410,8 +416,8 @@ impl Peer {
     /// Attributes that are right for this peer: ORIGIN, AS_PATH, NEXT_HOP and, inside the AS, LOCAL_PREF.
     pub(super) fn good(&self) -> Vec<Octets> {
         let numbers: &[u32] = match self.side {
-            Side::External => &[self.asn],
-            Side::Client | Side::Internal | Side::Brisk => &[],
+            Side::External => std::slice::from_ref(&self.asn),
+            Side::Client | Side::Internal | Side::Brisk | Side::Limited | Side::Meshed => &[],
         };
         let as_path = match numbers {
             [] => Vec::new(),

@@ -93,6 +93,10 @@ fn ours(namespace: &Namespace) -> Result<Running> {
               next-hop-v6: \"fd09::1\"}\n\
         \x20 - {prefix: 10.9.192.0/19, as: internal, limit: 20000, route-reflector-client: true, \
               hold-time: 3}\n\
+        \x20 - {prefix: 10.9.224.0/20, as: internal, limit: 20000, route-reflector-client: true, \
+              max-prefix: {ipv4: 2, action: shut}}\n\
+        \x20 - {prefix: 10.9.240.0/21, as: internal, limit: 20000, route-reflector-client: true, \
+              client-to-client: false}\n\
         peers:\n"
         .to_owned();
     for address in DIALED {
@@ -130,8 +134,24 @@ fn bird() -> String {
             "internal",
             "rr client; rr cluster id 10.9.255.1; hold time 3;",
         ),
+        (
+            "limited",
+            "10.9.224.0/20",
+            "internal",
+            "rr client; rr cluster id 10.9.255.1;",
+        ),
+        (
+            "meshed",
+            "10.9.240.0/21",
+            "internal",
+            "rr client; rr cluster id 10.9.255.1;",
+        ),
     ];
     for (name, range, kind, options) in ranges {
+        let channels = match name {
+            "limited" => channels.replace("ipv4 {", "ipv4 { receive limit 2 action disable;"),
+            _ => channels.to_owned(),
+        };
         let _ = writeln!(
             text,
             "protocol bgp {{\n  local {SERVER} as {OUR_AS}; strict bind on; neighbor range {range} {kind}; dynamic name \"{name}\";\n  \
@@ -160,6 +180,8 @@ fn frr() -> String {
         ("INTERNAL", "10.9.64.0/18", "internal", false),
         ("EXTERNAL", "10.9.128.0/18", "external", false),
         ("BRISK", "10.9.192.0/19", "internal", true),
+        ("LIMITED", "10.9.224.0/20", "internal", true),
+        ("MESHED", "10.9.240.0/21", "internal", true),
     ];
     for (group, range, kind, _) in groups {
         let _ = write!(
@@ -181,6 +203,9 @@ fn frr() -> String {
         let _ = writeln!(text, " address-family {family} unicast");
         for (group, _, _, client) in groups {
             let _ = writeln!(text, "  neighbor {group} activate");
+            if group == "LIMITED" && family == "ipv4" {
+                let _ = writeln!(text, "  neighbor {group} maximum-prefix 2");
+            }
             if client {
                 let _ = writeln!(text, "  neighbor {group} addpath-tx-all-paths");
                 let _ = writeln!(text, "  neighbor {group} route-reflector-client");
