@@ -206,6 +206,54 @@ fn the_peer_page_shows_configured_and_negotiated() {
 }
 
 #[test]
+fn the_peer_page_shows_limits_and_what_there_is_of_them() {
+    let mut peer = established();
+    let limit = |out, count, refused| v1::PrefixLimit {
+        family: v1::Family::Ipv4Unicast.into(),
+        out,
+        count,
+        limit: 10,
+        refused,
+    };
+    peer.state.as_mut().unwrap().prefix_limits = vec![limit(false, 10, 3), limit(true, 4, 0)];
+    let config = peer.config.as_mut().unwrap();
+    config.max_prefix = Some(v1::MaxPrefix {
+        ipv4: Some(10),
+        ipv6: Some(0),
+        warn: Some(75),
+        action: Some(v1::LimitAction::Shut.into()),
+        restart: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 0,
+        }),
+    });
+    config.max_prefix_out = Some(v1::MaxPrefixOut {
+        ipv4: Some(10),
+        ipv6: Some(7),
+    });
+    config.local_as = Some(v1::LocalAs {
+        as_number: 65_010,
+        no_prepend: Some(true),
+        replace_as: Some(true),
+    });
+    let view = PeerView::new(peer);
+    let page = view.page(false);
+    for line in [
+        "  limit             10 / 10 ipv4-unicast accepted, 3 refused\n",
+        "  limit             4 / 10 ipv4-unicast advertised\n",
+        "  max prefix        10 IPv4, told from 75% on, then shut until reset\n",
+        "  max prefix out    10 IPv4, 7 IPv6\n",
+        "  local AS          65010, not put into what it sends, in place of our own\n",
+    ] {
+        assert!(page.contains(line), "no `{line}` in:\n{page}");
+    }
+    let view = json(&view);
+    assert_eq!(view["config"]["max_prefix"]["action"], "shut");
+    assert!(view["config"]["max_prefix"]["ipv6"].is_null());
+    assert_eq!(view["state"]["prefix_limits"][0]["refused"], 3);
+}
+
+#[test]
 fn the_peer_page_shows_what_is_kept_of_a_peer_that_restarts() {
     let mut peer = established();
     peer.state.as_mut().unwrap().kept_until = Some(Timestamp {

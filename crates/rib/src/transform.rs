@@ -31,7 +31,8 @@ pub enum DenyReason {
     FamilyNotAgreed,
     /// Learned from a non-client in our AS, and the receiver is one too (RFC 4271 9.2, RFC 4456 6).
     NotReflected,
-    /// Learned from a client of the same cluster, whose clients have sessions among themselves (RFC 4456 section 10).
+    /// Learned from a client of the same cluster, whose clients have sessions among themselves and so need no reflection (RFC
+    /// 4456 section 6).
     ClientsMeshed,
     /// It carries NO_ADVERTISE (RFC 1997).
     NoAdvertise,

@@ -220,6 +220,87 @@ fn a_peer_of_the_api_lives_from_create_to_delete() {
 }
 
 #[test]
+fn limits_and_what_is_done_to_paths_are_shown_as_they_were_given() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        let config = v1::PeerConfig {
+            remote_as: Some(v1::peer_config::RemoteAs::AsNumber(65_002)),
+            max_prefix: Some(v1::MaxPrefix {
+                ipv4: Some(7),
+                ipv6: Some(0),
+                warn: Some(50),
+                action: Some(v1::LimitAction::Block.into()),
+                restart: Some(prost_types::Duration {
+                    seconds: 60,
+                    nanos: 0,
+                }),
+            }),
+            max_prefix_out: Some(v1::MaxPrefixOut {
+                ipv4: Some(0),
+                ipv6: Some(9),
+            }),
+            allow_own_as: Some(2),
+            as_override: Some(true),
+            remove_private_as: Some(v1::PrivateAs::Replace.into()),
+            local_as: Some(v1::LocalAs {
+                as_number: 65_010,
+                no_prepend: Some(true),
+                replace_as: Some(false),
+            }),
+            enforce_first_as: Some(false),
+            route_server_client: Some(false),
+            client_to_client: Some(true),
+            delay_open: Some(prost_types::Duration {
+                seconds: 5,
+                nanos: 0,
+            }),
+            ..peer_config("10.0.0.9")
+        };
+        let peer = create(&channel, config.clone()).await.unwrap();
+        let peer = peer.peer.unwrap();
+        let shown = peer.config.unwrap();
+        let given = |of: &v1::PeerConfig| {
+            (
+                of.max_prefix,
+                of.max_prefix_out,
+                of.allow_own_as,
+                of.as_override,
+                of.remove_private_as,
+                of.local_as,
+                of.enforce_first_as,
+                of.route_server_client,
+                of.client_to_client,
+                of.delay_open,
+            )
+        };
+        assert_eq!(given(&shown), given(&config));
+        assert!(!create(&channel, shown).await.unwrap().created);
+        let limits = peer.state.unwrap().prefix_limits;
+        let limits = limits.iter().map(|one| (one.family(), one.out, one.limit));
+        let limits: Vec<_> = limits.collect();
+        let [v4, v6] = [v1::Family::Ipv4Unicast, v1::Family::Ipv6Unicast];
+        assert_eq!(limits, [(v4, false, 7), (v6, true, 9)]);
+        let wrong = v1::PeerConfig {
+            max_prefix: Some(v1::MaxPrefix {
+                warn: Some(101),
+                ..v1::MaxPrefix::default()
+            }),
+            local_as: Some(v1::LocalAs {
+                as_number: 65_003,
+                ..v1::LocalAs::default()
+            }),
+            remote_as: Some(v1::peer_config::RemoteAs::AsNumber(65_003)),
+            ..peer_config("10.0.0.10")
+        };
+        let status = create(&channel, wrong).await.unwrap_err();
+        let faults = status.get_details_bad_request().unwrap().field_violations;
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["local-as.as", "max-prefix.warn"]);
+    });
+}
+
+#[test]
 fn what_a_session_is_held_to_is_shown_and_what_it_lacks_too() {
     test(async {
         let lab = Lab::start(Role::Node, NODE);
