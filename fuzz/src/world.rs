@@ -252,24 +252,24 @@ fn check_said(said: &[u8], is_end: bool) {
 }
 
 fn open(asn: u16, id: Ipv4Addr) -> Vec<u8> {
+    open_with(asn, id, &[])
+}
+
+/// Graceful restart with R and N for both families, ADD-PATH both ways, and a family that nobody knows.
+const MORE: &[u8] = &[
+    64, 10, 0xc0, 3, 0, 1, 1, 0x80, 0, 2, 1, 0x80, 69, 8, 0, 1, 1, 3, 0, 2, 1, 3, 1, 4, 0x40, 4, 0,
+    71,
+];
+
+fn open_with(asn: u16, id: Ipv4Addr, more: &[u8]) -> Vec<u8> {
     let [high, low] = asn.to_be_bytes();
     let [a, b, c, d] = id.octets();
-    let capabilities = [
+    let usual = [
         1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 2, 0, 65, 4, 0, 0, high, low,
     ];
-    let mut body = vec![
-        4,
-        high,
-        low,
-        0,
-        90,
-        a,
-        b,
-        c,
-        d,
-        capabilities.len() as u8 + 2,
-    ];
-    body.extend([2, capabilities.len() as u8]);
+    let capabilities = [&usual[..], more].concat();
+    let length = capabilities.len() as u8;
+    let mut body = vec![4, high, low, 0, 90, a, b, c, d, length + 2, 2, length];
     body.extend(capabilities);
     message(1, &body)
 }
@@ -288,9 +288,26 @@ fn announcement(number: u8, asn: u16) -> Vec<u8> {
     message(2, &body(&[], &attributes.concat(), &[24, 60, 0, number]))
 }
 
+fn announcement_of_ipv6(number: u8, asn: u16) -> Vec<u8> {
+    let [high, low] = asn.to_be_bytes();
+    let path = match asn {
+        65001 => vec![],
+        _ => vec![2, 1, 0, 0, high, low],
+    };
+    let mut reach = vec![0, 2, 1, 16, 0x2a];
+    reach.extend([0; 14]);
+    reach.extend([number, 0, 64, 0x2a, 0, 0, 0, 0, 0, 0, number]);
+    let attributes = [
+        attr(0x80, 14, &reach),
+        attr(0x40, 1, &[0]),
+        attr(0x40, 2, &path),
+    ];
+    message(2, &body(&[], &attributes.concat(), &[]))
+}
+
 /// A message that a peer may say, right in itself.
 fn usual(kind: u8, (id, asn): (Ipv4Addr, u16)) -> Vec<u8> {
-    match kind % 12 {
+    match kind % 16 {
         0 | 1 => open(asn, id),
         2..=4 => message(4, &[]),
         5 | 6 => announcement(kind, asn),
@@ -298,6 +315,10 @@ fn usual(kind: u8, (id, asn): (Ipv4Addr, u16)) -> Vec<u8> {
         8 => message(5, &[0, 1, 0, 1]),
         9 => message(3, &[6, 4]),
         10 => message(2, &body(&[], &attr(0x80, 15, &[0, 2, 1]), &[])),
+        11 => open_with(asn, id, MORE),
+        12 => message(2, &body(&[], &attr(0x40, 1, &[7]), &[24, 60, 0, kind])),
+        13 => announcement_of_ipv6(kind, asn),
+        14 => message(3, &[6, 9, 6, 2]),
         _ => open(asn, Ipv4Addr::new(10, 200, 0, 9)),
     }
 }
@@ -343,7 +364,7 @@ pub(crate) fn state_seeds() -> Vec<Vec<u8>> {
     for state in 0..4 {
         for (number, who) in OTHERS.iter().enumerate() {
             let head = [state | (number as u8) << 4, 40];
-            for kind in [0, 2, 5, 7, 8, 9, 10] {
+            for kind in [0, 2, 5, 7, 8, 9, 10, 11, 12, 13, 14] {
                 let stream = [usual(kind, *who), usual(5, *who)].concat();
                 seeds.push([&head[..], &stream].concat());
             }
@@ -428,8 +449,8 @@ pub(crate) fn machine_seeds() -> Vec<Vec<u8>> {
     let both = vec![
         [0, 0, 0],
         [2, 0, 0],
-        [4, 0, 11],
-        [4, 4, 11],
+        [4, 0, 15],
+        [4, 4, 15],
         [4, 0, 2],
         [4, 4, 2],
     ];
@@ -442,7 +463,22 @@ pub(crate) fn machine_seeds() -> Vec<Vec<u8>> {
         [13, 0, 255],
     ];
     let mut seeds: Vec<Vec<[u8; 3]>> = (0..4).map(up).collect();
-    seeds.extend([dial, both, slow]);
+    // A peer that keeps forwarding over a restart: it goes without a word, and comes back.
+    let graceful = vec![
+        [0, 0, 0],
+        [4, 0, 11],
+        [4, 0, 2],
+        [15, 0, 9],
+        [4, 0, 13],
+        [11, 0, 0],
+        [13, 0, 32],
+        [0, 0, 0],
+        [4, 4, 11],
+        [4, 4, 2],
+        [15, 4, 9],
+        [4, 4, 10],
+    ];
+    seeds.extend([dial, both, slow, graceful]);
     let all: Vec<[u8; 3]> = seeds.concat();
     seeds.push(all);
     seeds.push(vec![

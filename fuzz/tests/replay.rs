@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use fuzz::{Mutator, TARGETS, Target};
 
 /// Changed inputs of a target in a run that nobody asks to be longer.
-const INPUTS: u64 = 4000;
+const INPUTS: u64 = 30_000;
 /// Those of targets that make a whole speaker for each.
-const SLOW_INPUTS: u64 = 400;
+const SLOW_INPUTS: u64 = 1500;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
