@@ -467,3 +467,52 @@ fn what_is_drained_is_shown_until_it_is_taken_back() {
         assert_eq!(long.unwrap_err().code(), Code::InvalidArgument);
     });
 }
+
+/// A message whose header is right.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(19 + body.len()).unwrap().to_be_bytes();
+    [&[0xff; 16][..], &length, &[kind], body].concat()
+}
+
+#[test]
+fn the_last_malformed_message_is_shown_and_its_octets_only_when_asked_for() {
+    test(async {
+        let lab = Lab::start(Role::Node, NODE);
+        let channel = lab.channel().await;
+        // ORIGIN 7, AS_PATH 65001, NEXT_HOP, 10.0.0.0/8.
+        let attributes = [
+            0x40, 1, 1, 7, 0x40, 2, 4, 2, 1, 0xfd, 0xe9, 0x40, 3, 4, 10, 0, 0, 254,
+        ];
+        let update = [&[0, 0, 0, 18][..], &attributes, &[8, 10]].concat();
+        let update = message(2, &update);
+        let said = [
+            message(1, &[4, 0xfd, 0xe9, 0, 90, 10, 0, 0, 254, 0]),
+            message(4, &[]),
+            update.clone(),
+        ];
+        lab.tell(move |speaker, now| {
+            let (local, remote) = ("10.0.0.1:179", "10.0.0.254:40000");
+            let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
+            let speaker::Admission::Accepted { conn, .. } = speaker.on_accepted(now, local, remote)
+            else {
+                panic!("refused");
+            };
+            speaker.on_bytes(now, conn, &said.concat());
+        })
+        .await;
+        let state = get(&channel, "tor").await.unwrap().state.unwrap();
+        let last = state.last_malformed.unwrap();
+        assert_eq!(last.octets, update);
+        assert_eq!(last.remedy(), v1::MalformedRemedy::TreatAsWithdraw);
+        assert_eq!(usize::try_from(last.length).unwrap(), update.len());
+        assert!(last.text.contains("ORIGIN is 7"), "{}", last.text);
+        assert_eq!(state.malformed.unwrap().treat_as_withdraw, 1);
+        let all = list(&channel, v1::ListPeersRequest::default()).await;
+        let listed = all
+            .into_iter()
+            .filter_map(|peer| peer.state?.last_malformed);
+        let listed: Vec<v1::MalformedMessage> = listed.collect();
+        assert_eq!((listed.len(), listed[0].octets.len()), (1, 0));
+        assert_eq!(listed[0].text, last.text);
+    });
+}
