@@ -530,7 +530,6 @@ fn bad_type(ground: &Ground<'_>) -> Result<usize> {
 }
 
 fn opens(ground: &Ground<'_>, code: (u8, u8), data: &[u8], all: &[Open]) -> Result<usize> {
-    let _ = ground.is_ours();
     let all: Vec<_> = all
         .iter()
         .map(|open| (open.encode(), code, data.to_vec()))

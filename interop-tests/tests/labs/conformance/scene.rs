@@ -77,7 +77,6 @@ pub(super) const BOTH: [Side; 2] = [Side::Client, Side::External];
 
 /// The daemon under test.
 pub(super) struct Subject {
-    pub(super) kind: Kind,
     namespace: Namespace,
     next: [AtomicU16; 6],
     _daemon: subject::Running,
@@ -91,7 +90,6 @@ impl Subject {
         namespace.ip_batch("addr add 10.9.0.0/16 dev lo\naddr add fd09::1/64 dev lo nodad\n")?;
         let daemon = subject::start(kind, &namespace)?;
         Ok(Subject {
-            kind,
             namespace,
             next: Default::default(),
             _daemon: daemon,
@@ -127,10 +125,6 @@ impl<'a> Ground<'a> {
             row: u8::try_from(row).expect("invariant: fewer than 256 rows"),
             nets: Cell::new(0),
         }
-    }
-
-    pub(super) fn is_ours(&self) -> bool {
-        matches!(self.subject.kind, Kind::Reflector | Kind::Node)
     }
 
     /// A prefix that nobody else has.
