@@ -299,6 +299,31 @@ fn a_refused_route_is_shown_and_tried_again() {
 }
 
 #[test]
+fn an_address_is_on_a_link_by_a_subnet_or_by_a_route_of_somebody() {
+    let mut lab = Lab::new();
+    lab.settle();
+    let near = |lab: &Lab, text: &str| lab.fib.is_on_link(text.parse().unwrap());
+    assert!(near(&lab, "10.0.0.77") && near(&lab, "fd00::77"));
+    assert!(!near(&lab, "172.16.0.1") && !near(&lab, "fd77::1"));
+    lab.kernel.add_foreign(on_link("172.16.0.1/32", 1));
+    lab.settle();
+    assert!(near(&lab, "172.16.0.1") && !near(&lab, "172.16.0.2"));
+    // A link that is down is still the one that it is on.
+    lab.kernel.set_carrier(1, false);
+    lab.settle();
+    assert!(near(&lab, "172.16.0.1") && near(&lab, "10.0.0.77"));
+    lab.kernel.remove_foreign(&on_link("172.16.0.1/32", 1));
+    lab.settle();
+    assert!(!near(&lab, "172.16.0.1"));
+    // What is reached through somebody is on none, and no route of ours puts anybody on one.
+    lab.kernel
+        .add_foreign(foreign("0.0.0.0/0", "10.0.0.254", 1, 0));
+    lab.set("172.17.0.0/24", via(&["10.0.0.2"]));
+    lab.settle();
+    assert!(!near(&lab, "192.0.2.1") && !near(&lab, "172.17.0.1"));
+}
+
+#[test]
 fn a_foreign_route_at_the_same_key_is_left_alone() {
     let mut lab = Lab::new();
     let theirs = foreign("10.1.0.0/24", "10.0.0.9", 1, 48);
