@@ -19,7 +19,7 @@ pub use mutate::{Dice, Mutator};
 
 /// One target: a body, and inputs to begin with.
 pub struct Target {
-    /// Its name, which is also that of its folder in `fuzz/corpus`.
+    /// Its name, which is also that of its file in `fuzz/corpus`.
     pub name: &'static str,
     /// Takes any octets. Panics if what must hold does not.
     pub body: fn(&[u8]),

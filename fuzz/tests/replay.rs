@@ -1,7 +1,7 @@
 //! On stable: every input of the corpus again, then changed ones, the same for the same seed.
 //!
 //! `FUZZ_SECONDS=600 FUZZ_TARGET=update cargo test -p fuzz` runs one target for as long; `FUZZ_SEED` begins elsewhere.
-//! `FUZZ_SEEDS=DIR` runs nothing and writes what cargo-fuzz may begin with. A failure prints its input, which goes into `fuzz/corpus/TARGET/` as a file, and stays there.
+//! `FUZZ_SEEDS=DIR` runs nothing and writes what cargo-fuzz may begin with. A failure prints its input, which goes as a line into `fuzz/corpus/TARGET.hex`, and stays there.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,23 +19,24 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-fn folder(target: &Target) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target.name)
+/// The first inputs of a target, and those of its file, one in hexadecimal on each line.
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let file = folder.join(target.name).with_extension("hex");
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    (target.seeds)()
+        .into_iter()
+        .chain(lines.map(octets))
+        .collect()
 }
 
-fn corpus(target: &Target) -> Vec<Vec<u8>> {
-    let mut names: Vec<PathBuf> = fs::read_dir(folder(target))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    names.sort();
-    let files = names
-        .iter()
-        .map(|name| fs::read(name).expect("a file of the corpus"));
-    (target.seeds)().into_iter().chain(files).collect()
+fn octets(line: &str) -> Vec<u8> {
+    let octet = |at: usize| u8::from_str_radix(&line[at..at + 2], 16);
+    let octets = (0..line.len()).step_by(2).map(octet);
+    octets
+        .collect::<Result<_, _>>()
+        .expect("a line of hexadecimal digits")
 }
 
 fn run(target: &Target, input: &[u8], of: &str) {
