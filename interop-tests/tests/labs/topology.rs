@@ -255,3 +255,47 @@ fn tors_of_different_as_share_the_traffic() -> Result<()> {
     }
     Ok(())
 }
+
+/// Both directions are told anew over the same connection: the peer is asked for its routes, and is sent ours.
+#[test]
+fn soft_resets_keep_the_connection() -> Result<()> {
+    let peer = IpAddr::from([10, 0, 0, 2]);
+    for kind in [Kind::Frr, Kind::Bird, Kind::Gobgp] {
+        if !can_run(&[Kind::Node, kind]) {
+            continue;
+        }
+        let (_lab, _lan, mut node, mut other) = two(kind, |peer| peer, |peer| peer)?;
+        let [ours, theirs] = ["10.75.0.0/24", "10.76.0.0/24"].map(Announcement::new);
+        node.announce(&ours)?;
+        other.announce(&theirs)?;
+        wait_route(&node, peer, theirs.prefix)?;
+        wait_route(&*other, node.spec().v4.into(), ours.prefix)?;
+        let before = node.four_tuple(peer)?;
+        let count = |node: &Ours, way: &str, of: &str| -> Result<u64> {
+            let count = &node.peer(peer)?["state"][way][of];
+            count
+                .as_u64()
+                .ok_or_else(|| LabError::new(count.to_string()))
+        };
+        let received = count(&node, "received", "update")?;
+        let sent = count(&node, "sent", "update")?;
+        node.ctl(&["peer", "reset", "10.0.0.2", "--soft=in"])?;
+        wait_for(ROUTE_LIMIT, "its routes again", || {
+            match count(&node, "received", "update")? {
+                now if now > received => Ok(()),
+                now => Err(LabError::new(format!("{kind:?}: {now} updates"))),
+            }
+        })?;
+        assert_eq!(count(&node, "sent", "route_refresh")?, 2, "for each family");
+        node.ctl(&["peer", "reset", "10.0.0.2", "--soft=out"])?;
+        wait_for(ROUTE_LIMIT, "our routes again", || {
+            match count(&node, "sent", "update")? {
+                now if now > sent => Ok(()),
+                now => Err(LabError::new(format!("{kind:?}: {now} updates"))),
+            }
+        })?;
+        assert_eq!(node.four_tuple(peer)?, before);
+        assert!(node.received(peer)?.contains_key(&theirs.prefix));
+    }
+    Ok(())
+}
