@@ -24,7 +24,8 @@ use crate::peer::Peer;
 pub(crate) struct LimitState {
     near: Families,
     over: Families,
-    lines: Limiter,
+    /// How often each was told, by family and by whether it is about being beyond.
+    lines: Vec<(Family, bool, Limiter)>,
 }
 
 /// What became of a peer that came to one of its limits.
@@ -255,6 +256,18 @@ impl LimitState {
             }
         }
         let is_new = is_over && !was_over || is_near && !was_near;
-        is_new && self.lines.hit(now).is_some()
+        is_new && self.is_line_due(now, family, is_over)
+    }
+
+    fn is_line_due(&mut self, now: Instant, family: Family, is_over: bool) -> bool {
+        let known = self
+            .lines
+            .iter()
+            .position(|(of, over, _)| (*of, *over) == (family, is_over));
+        let at = known.unwrap_or_else(|| {
+            self.lines.push((family, is_over, Limiter::default()));
+            self.lines.len() - 1
+        });
+        self.lines[at].2.hit(now).is_some()
     }
 }

@@ -193,6 +193,26 @@ fn beyond_a_limit_that_blocks_nothing_is_taken_until_there_is_room() {
 }
 
 #[test]
+fn each_family_and_each_step_is_told_at_once() {
+    let (mut net, rr, ids) = limited("max-prefix: {ipv4: 4, ipv6: 2, warn: 50, action: block}");
+    // The blocks of the client itself, one of each family: half of what there may be of IPv6.
+    assert_eq!(facts(&net, rr), [(LimitFact::Near, 1)]);
+    announce(&mut net, ids[0], 1..=1);
+    net.run_for(Duration::from_secs(1));
+    announce(&mut net, ids[0], 2..=4);
+    net.run_for(Duration::from_secs(1));
+    announce(&mut net, ids[0], 5..=5);
+    net.run_for(Duration::from_secs(1));
+    let told = facts(&net, rr);
+    let wanted = [
+        (LimitFact::Near, 1),
+        (LimitFact::Near, 2),
+        (LimitFact::Blocked, 4),
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn a_dynamic_peer_may_bring_so_many_and_no_more() {
     let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true}\n";
     let mut net = Net::new(65_536);
