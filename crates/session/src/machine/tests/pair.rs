@@ -302,6 +302,35 @@ fn crossing_connects_leave_one_connection() {
 }
 
 #[test]
+fn two_that_wait_for_each_others_open_meet_however_they_connect() {
+    for (ids, seed) in IDS
+        .into_iter()
+        .flat_map(|ids| (0..30).map(move |seed| (ids, seed)))
+    {
+        for delays in [
+            [Some(3), Some(3)],
+            [Some(3), None],
+            [None, Some(9)],
+            [Some(2), Some(9)],
+        ] {
+            let mut net = Net::new(seed, 20);
+            for node in [ALICE, BOB] {
+                let settings = Settings {
+                    delay_open: delays[node],
+                    ..node_settings(node, ids)
+                };
+                net.start(node, settings);
+            }
+            let is_met = net.run(Duration::from_secs(10), Net::both_up);
+            assert!(is_met, "{ids:?} {seed} {delays:?}");
+            net.pass(600);
+            net.check_one_connection();
+            assert!(net.nodes.iter().all(|node| node.ups.len() == 1));
+        }
+    }
+}
+
+#[test]
 fn one_side_passive() {
     for ids in IDS {
         let mut net = Net::new(3, 50);

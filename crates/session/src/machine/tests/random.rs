@@ -9,13 +9,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wire::{FaultKind, Section};
 
 use super::*;
-use crate::{CloseCause, Sending};
+use crate::{CloseCause, Hold, Sending};
 
 #[derive(Debug, Clone)]
 enum Action {
     Enable,
     Disable,
     Reset,
+    Shed(Hold),
     Connected,
     ConnectFailed,
     Accepted,
@@ -89,6 +90,12 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Enable),
         1 => Just(Action::Disable),
         1 => Just(Action::Reset),
+        1 => prop_oneof![
+            Just(Hold::Longest),
+            Just(Hold::For(Duration::from_secs(7))),
+            Just(Hold::UntilReset)
+        ]
+        .prop_map(Action::Shed),
         8 => Just(Action::Connected),
         1 => Just(Action::ConnectFailed),
         8 => Just(Action::Accepted),
@@ -111,6 +118,10 @@ fn apply(rig: &mut Rig, action: Action) {
         })),
         Action::Reset => drop(rig.give(Input::Reset {
             notification: Notification::cease(CeaseSubcode::AdminReset, ""),
+        })),
+        Action::Shed(hold) => drop(rig.give(Input::Shed {
+            notification: Notification::cease(CeaseSubcode::OutOfResources, ""),
+            hold,
         })),
         Action::Connected if rig.dialed == Dialed::Pending => drop(rig.connected()),
         Action::ConnectFailed if rig.dialed == Dialed::Pending => {
@@ -162,6 +173,11 @@ fn run(settings: Settings, actions: Vec<Action>) -> Rig {
 
 fn recovers(rig: &mut Rig) {
     rig.give(Input::Enable);
+    if rig.session.idle_reason() == Some(IdleReason::Shut) {
+        rig.give(Input::Reset {
+            notification: shutdown(),
+        });
+    }
     for _ in 0..20 {
         if rig.up {
             return;
@@ -182,6 +198,18 @@ proptest! {
     #[test]
     fn invariants_hold(actions in vec(action(), 0..200), passive: bool, seed: u64) {
         let mut rig = run(Settings { passive, seed, ..settings() }, actions);
+        recovers(&mut rig);
+    }
+
+    #[test]
+    fn they_hold_while_our_open_waits(
+        actions in vec(action(), 0..200),
+        passive: bool,
+        seed: u64,
+        seconds in 1u16..20,
+    ) {
+        let delay_open = Some(seconds);
+        let mut rig = run(Settings { passive, seed, delay_open, ..settings() }, actions);
         recovers(&mut rig);
     }
 
