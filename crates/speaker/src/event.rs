@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use session::DownReason;
-use wire::{Families, Family, Fault};
+use wire::{Families, Family};
+
+use crate::malformed::FaultyUpdate;
 
 use crate::limits::LimitReached;
 
@@ -136,12 +138,12 @@ pub enum Event {
         /// Attempts since the line before, this one included.
         count: u64,
     },
-    /// UPDATE messages of this peer had faults that did not end the session.
+    /// UPDATE messages of this peer had faults.
     UpdateFault {
         /// The peer's name.
         peer: String,
         /// The newest one, with what was done about it.
-        fault: Fault,
+        update: FaultyUpdate,
         /// Faults since the line before, this one included.
         count: u64,
     },
@@ -317,10 +319,13 @@ impl fmt::Display for Event {
                 f,
                 "peer {peer} ({address}) does not come up: {reason} ({count} attempts since the last such line)"
             ),
-            Event::UpdateFault { peer, fault, count } => write!(
+            Event::UpdateFault {
+                peer,
+                update,
+                count,
+            } => write!(
                 f,
-                "peer {peer} sent a faulty UPDATE: {fault}; {} ({count} since the last such line)",
-                fault.remedy
+                "peer {peer} sent a faulty UPDATE: {update} ({count} since the last such line)"
             ),
             Event::PathRefused {
                 peer,

@@ -12,8 +12,9 @@ use wire::{Families, Fault, Frame, Reach, Update};
 use crate::Speaker;
 use crate::drain::amends;
 use crate::effect::ConnId;
-use crate::event::{Event, KeptEnd};
-use crate::malformed;
+use crate::event::{Event, Events, KeptEnd};
+use crate::malformed::{self, FaultyUpdate};
+use crate::peer::Peer;
 
 /// What is handled in one go, in routes: about 200 microseconds. An UPDATE that was begun is handled to its end.
 const SLICE: usize = 512;
@@ -118,6 +119,10 @@ impl Speaker {
                     routes
                 }
                 Err(fault) => {
+                    if let Some(peer) = self.peers.get_mut(id) {
+                        let line = || FaultyUpdate::unread(&fault, message);
+                        tell_of_fault(&mut self.events, peer, now, line);
+                    }
                     self.on_fault(now, conn, fault, message);
                     0
                 }
@@ -173,14 +178,8 @@ impl Speaker {
         let is_external = !link.negotiated.internal;
         if let Some(fault) = worst(update.faults) {
             peer.malformations.note(now, fault.clone(), message);
-            if let Some(count) = peer.fault_lines.hit(now) {
-                let fault = fault.clone();
-                events.push(Event::UpdateFault {
-                    peer: peer.config.name.clone(),
-                    fault,
-                    count,
-                });
-            }
+            let line = || FaultyUpdate::read(fault, &update, message);
+            tell_of_fault(events, peer, now, line);
         }
         let amends = amends(peer, is_external);
         if let Some(reason) = apply(rib, id, (&peer.import, amends), &update) {
@@ -196,6 +195,22 @@ impl Speaker {
         let gone = update.unreach.iter().flatten().map(|gone| gone.nlri.len());
         let come = update.reach.iter().flatten().map(|reach| reach.nlri.len());
         Ok(gone.chain(come).sum())
+    }
+}
+
+/// One line for each peer and while: it may be long.
+fn tell_of_fault(
+    events: &mut Events,
+    peer: &mut Peer,
+    now: Instant,
+    line: impl FnOnce() -> FaultyUpdate,
+) {
+    if let Some(count) = peer.fault_lines.hit(now) {
+        events.push(Event::UpdateFault {
+            peer: peer.config.name.clone(),
+            update: line(),
+            count,
+        });
     }
 }
 

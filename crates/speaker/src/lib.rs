@@ -52,7 +52,7 @@ pub use crate::graceful::Kept;
 pub use crate::identity::Identity;
 pub use crate::lifecycle::{PeerError, ResetKind};
 pub use crate::limits::{LimitFact, LimitReached};
-pub use crate::malformed::{MAX_KEPT, Malformations, Malformed};
+pub use crate::malformed::{FaultyUpdate, MAX_KEPT, Malformations, Malformed};
 pub use crate::peer::{Link, Peer, PeerCounters, PeerSource};
 pub use crate::reload::Reloaded;
 pub use crate::routes::{ApiRoute, RouteError};

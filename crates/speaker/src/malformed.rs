@@ -1,11 +1,13 @@
 //! What a peer sent that could not be taken as it came: the last such message, octet by octet, and how often each remedy
-//! of RFC 7606 section 2 was applied. RFC 7606 section 8 asks for both, so that whoever looks for the fault can see it.
+//! of RFC 7606 section 2 was applied; and the line that the log has of it. RFC 7606 section 6 asks for it, so that whoever
+//! looks for the fault can see it.
 //!
 //! Owns the record; never judges a message.
 
+use std::fmt;
 use std::time::Instant;
 
-use wire::{Fault, Remedy};
+use wire::{Fault, Prefix, Remedy, Update};
 
 /// Octets of a message that are kept at most; a message is no longer unless both sides agreed on it (RFC 8654).
 pub const MAX_KEPT: usize = 4096;
@@ -13,6 +15,63 @@ pub const MAX_KEPT: usize = 4096;
 /// Where the length stands in a message's header (RFC 4271 section 4.1).
 const LENGTH_AT: std::ops::Range<usize> = 16..18;
 const HEADER: usize = 19;
+
+/// Prefixes that a log line names.
+const NAMED: usize = 8;
+
+/// An UPDATE that could not be taken as it came, for the log (RFC 7606 section 6): what was wrong, its prefixes as far as
+/// they could be read, and its octets.
+#[derive(Clone, Debug)]
+pub struct FaultyUpdate {
+    fault: Fault,
+    prefixes: Vec<Prefix>,
+    count: usize,
+    octets: Box<[u8]>,
+}
+
+impl FaultyUpdate {
+    /// One that ends the session: its prefixes are lost.
+    pub(crate) fn unread(fault: &Fault, octets: &[u8]) -> FaultyUpdate {
+        FaultyUpdate {
+            fault: fault.clone(),
+            prefixes: Vec::new(),
+            count: 0,
+            octets: octets[..octets.len().min(MAX_KEPT)].into(),
+        }
+    }
+
+    /// One that was read.
+    pub(crate) fn read(fault: &Fault, update: &Update<'_>, octets: &[u8]) -> FaultyUpdate {
+        let come = update.reach.iter().flatten().map(|reach| reach.nlri);
+        let gone = update.unreach.iter().flatten().map(|gone| gone.nlri);
+        let blocks = come.chain(gone);
+        let all = blocks.clone().flat_map(|block| block.iter());
+        FaultyUpdate {
+            prefixes: all.map(|nlri| nlri.prefix).take(NAMED).collect(),
+            count: blocks.map(|block| block.len()).sum(),
+            ..FaultyUpdate::unread(fault, octets)
+        }
+    }
+}
+
+/// "ORIGIN is 7, not 0, 1 or 2 (3/6); treat-as-withdraw of 10.0.0.0/8; the message: ffff...".
+impl fmt::Display for FaultyUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.fault, self.fault.remedy)?;
+        for (at, prefix) in self.prefixes.iter().enumerate() {
+            let before = if at == 0 { " of " } else { ", " };
+            write!(f, "{before}{prefix}")?;
+        }
+        let more = self.count - self.prefixes.len();
+        if more > 0 {
+            write!(f, " and {more} more")?;
+        }
+        f.write_str("; the message: ")?;
+        self.octets
+            .iter()
+            .try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
 
 /// A message that could not be taken as it came.
 #[derive(Clone, Debug)]
@@ -197,6 +256,35 @@ mod tests {
             assert_eq!(seen(&speaker).count(remedy), 1);
         }
         assert!(seen(&hear(&[&up, &keepalive])).last().is_none());
+    }
+
+    #[test]
+    fn the_log_has_the_whole_message_and_some_of_its_prefixes() {
+        let origin = [0x40, 1, 1, 7, 0x40, 2, 4, 2, 1, 0xfd, 0xea];
+        let attributes = [&origin[..], &[0x40, 3, 4, 10, 0, 0, 2]].concat();
+        let prefixes: Vec<u8> = (20..30).flat_map(|first| [8, first]).collect();
+        let update = message(2, &[&[0, 0, 0, 18][..], &attributes, &prefixes].concat());
+        let overrun = message(2, &[0, 9, 0, 0]);
+        let hex = |octets: &[u8]| -> String { octets.iter().map(|o| format!("{o:02x}")).collect() };
+        let up = [open(), message(4, &[])].concat();
+        let line = |octets: &[u8]| {
+            let mut speaker = hear(&[&up, octets]);
+            let events = std::iter::from_fn(|| speaker.poll_event());
+            let lines = events.map(|event| event.to_string());
+            lines
+                .filter(|line| line.contains("faulty UPDATE"))
+                .last()
+                .unwrap()
+        };
+        let said = line(&update);
+        let wanted = format!("27.0.0.0/8 and 2 more; the message: {} (1", hex(&update));
+        assert!(
+            said.contains("; treat-as-withdraw of 20.0.0.0/8, ") && said.contains(&wanted),
+            "{said}"
+        );
+        let said = line(&overrun);
+        let wanted = format!("; session reset; the message: {} (1", hex(&overrun));
+        assert!(said.contains(&wanted), "{said}");
     }
 
     #[test]

@@ -489,7 +489,9 @@ fn node_shows_the_last_malformed_message() -> Result<()> {
     assert!(page.contains("  0010              "), "{page}");
     let process = node.process();
     let log = process.map(|process| process.output()).unwrap_or_default();
-    assert!(log.contains("; treat-as-withdraw ("), "{log}");
+    let hex: String = update.iter().map(|octet| format!("{octet:02x}")).collect();
+    let line = format!("; treat-as-withdraw of 10.3.0.0/24; the message: {hex} (");
+    assert!(log.contains(&line), "{log}");
     Ok(())
 }
 

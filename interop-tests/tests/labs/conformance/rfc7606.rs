@@ -156,7 +156,7 @@ pub(super) const ROWS: &[Row] = &[
         "6",
         Must,
         "The log has the NLRI and the whole malformed message",
-        "chosen otherwise: the log has the fault and the remedy, the last message is asked for octet by octet with `bgpctl peer show`; a lab of its own shows it"
+        "done, and no octets on the wire: the lab `hostile` looks into the log, and at `bgpctl peer show`"
     ),
     not_done!(
         "8",
