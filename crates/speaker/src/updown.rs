@@ -252,16 +252,17 @@ impl Speaker {
     }
 
     /// Families to announce: those agreed on. One for which we have no next hop of our own is
-    /// announced only where no route needs one, which is when we only reflect.
+    /// announced only where no route needs one, which is when we only reflect or are a route server.
     fn announced(&self, peer: &Peer, negotiated: &Negotiated, hops: OwnNextHops) -> Families {
-        let reflects = self.config.role == config::Role::Reflector
-            && negotiated.internal
-            && peer.config.next_hop != config::NextHopRule::SelfAlways;
+        let reflects =
+            negotiated.internal && peer.config.next_hop != config::NextHopRule::SelfAlways;
+        let serves = !negotiated.internal && peer.config.path.route_server_client;
+        let passes_on = self.config.role == config::Role::Reflector && (reflects || serves);
         negotiated
             .families
             .iter()
             .filter(|family| {
-                reflects
+                passes_on
                     || match family {
                         Family::Ipv4Unicast => hops.v4.is_some(),
                         Family::Ipv6Unicast => hops.v6.is_some(),

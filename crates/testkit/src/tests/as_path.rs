@@ -3,7 +3,7 @@
 use config::Role;
 use wire::Prefix;
 
-use super::network::{MINUTE, addresses, block, config};
+use super::network::{MINUTE, addresses, block, block6, config};
 use super::peers::{since, up};
 use crate::{Net, NodeId};
 
@@ -157,6 +157,35 @@ fn another_as_of_ours_stands_in_paths_as_it_is_told_to() {
         paths(", no-prepend: true, replace-as: true"),
         both("65010 3", "65000 64900")
     );
+}
+
+#[test]
+fn clients_of_a_route_server_hear_each_other_as_they_spoke() {
+    let mut net = Net::new(65_536);
+    let client = "import: all, export: all, route-server-client: true";
+    let text = format!(
+        "as: 64512\nrouter-id: 10.0.0.250\npeers:\n\
+         - {{address: 10.0.0.1, as: 64513, {client}}}\n\
+         - {{address: 10.0.0.2, as: 64514, {client}}}\n"
+    );
+    let server = net.add(config(Role::Reflector, &text), &addresses(250));
+    let ids = [(1, 64_513), (2, 64_514)].map(|(host, asn)| {
+        let text = format!(
+            "as: {asn}\nadvertise: {{blocks: [10.244.{host}.0/24, \"fd00:244:{host}::/64\"]}}\npeers:\n\
+             - {{address: 10.0.0.250, as: 64512, import: all, export: local, enforce-first-as: false}}\n"
+        );
+        net.add(config(Role::Node, &text), &addresses(host))
+    });
+    assert!(net.run_until(MINUTE, |net| up(net, server) == 2));
+    net.run_for(std::time::Duration::from_secs(2));
+    assert_eq!(path(&net, ids[1], block(1)).unwrap(), "64513");
+    assert_eq!(path(&net, ids[0], block(2)).unwrap(), "64514");
+    // It needs no address of the other family to pass on what is not its own.
+    assert_eq!(path(&net, ids[1], block6(1)).unwrap(), "64513");
+    for (prefix, hop) in [(block(1), "10.0.0.1"), (block6(1), "fd00::1")] {
+        let best = net.speaker(ids[1]).rib().best(&prefix).unwrap();
+        assert_eq!(best.next_hop.addr().to_string(), hop);
+    }
 }
 
 #[test]
