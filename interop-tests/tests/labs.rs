@@ -7,6 +7,8 @@
 mod addpath;
 #[path = "labs/bench.rs"]
 mod bench;
+#[path = "labs/capabilities.rs"]
+mod capabilities;
 #[path = "labs/conformance/mod.rs"]
 mod conformance;
 #[path = "labs/demo.rs"]

@@ -208,6 +208,10 @@ pub(crate) struct PeerAddArgs {
     /// The TTL of packets to an eBGP peer that is not on-link
     #[arg(long, value_name = "TTL")]
     pub(crate) multihop: Option<u32>,
+    /// Offer messages of up to 65535 octets
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) extended_messages: Option<bool>,
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
@@ -309,6 +313,7 @@ impl PeerAddArgs {
             next_hop_v6: self.next_hop_v6,
             multihop: self.multihop,
             send_hold: self.send_hold,
+            extended_messages: self.extended_messages,
             add_path_send: self.add_path_send,
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,

@@ -13,7 +13,6 @@ use crate::tree::{Entry, Node, Value};
 /// Keys that the design has and this version has not: refused by name, never ignored.
 const NOT_YET: &[&str] = &[
     "bfd",
-    "extended-messages",
     "interface",
     "ip-rules",
     "keep-received",

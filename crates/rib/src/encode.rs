@@ -323,7 +323,8 @@ impl Encoder<'_> {
         let mut rest = nlri.iter().copied().peekable();
         let mut done = 0;
         while rest.peek().is_some() {
-            let buffer = self.log().buffer(encode.max_len);
+            let room = attrs.room(family, nlri.len() - done, &encode);
+            let buffer = self.log().buffer(room);
             let start = buffer.len();
             let packed = wire::encode_announce(buffer, attrs, family, &mut rest, &encode);
             let Ok(count) = packed else {
@@ -373,7 +374,7 @@ impl Encoder<'_> {
             let nlri = std::mem::take(&mut self.scratch.nlri);
             let mut rest = nlri.iter().copied().peekable();
             while rest.peek().is_some() {
-                let buffer = self.log().buffer(encode.max_len);
+                let buffer = self.log().buffer(wire::MAX_LEN);
                 let start = buffer.len();
                 let count = wire::encode_withdraw(buffer, family, &mut rest, &encode);
                 let len = self.log().push(start, Kind::Withdraw, family, Tags::NONE);

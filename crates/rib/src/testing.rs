@@ -373,7 +373,7 @@ impl Peer {
     pub(crate) fn take(&mut self, octets: &[u8]) {
         let mut rest = octets;
         while !rest.is_empty() {
-            let (frame, used) = wire::next_frame(rest, wire::MAX_LEN)
+            let (frame, used) = wire::next_frame(rest, wire::MAX_EXTENDED_LEN)
                 .expect("a frame")
                 .expect("a whole message");
             self.update(frame.body);

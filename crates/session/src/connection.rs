@@ -50,6 +50,15 @@ impl Connection {
         }
     }
 
+    /// The terms, once the peer's OPEN is good.
+    pub(crate) fn terms(&self) -> Option<&Negotiated> {
+        match &self.phase {
+            ConnectionPhase::Delayed { .. } | ConnectionPhase::OpenSent => None,
+            ConnectionPhase::Colliding { terms, .. }
+            | ConnectionPhase::OpenConfirm { terms, .. } => Some(terms),
+        }
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let own = match self.phase {
             ConnectionPhase::OpenSent => None,

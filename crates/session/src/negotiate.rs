@@ -1,6 +1,6 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::{
     AddPathMode, Asn, Capability, CeaseSubcode, Families, Family, Fault, FaultKind,
-    GracefulRestart, GracefulRestartFamily, Open, Section, capability_code,
+    GracefulRestart, GracefulRestartFamily, MAX_EXTENDED_LEN, MAX_LEN, Open, Section,
+    capability_code,
 };
 
 use crate::reason::DownReason;
@@ -40,6 +41,8 @@ pub struct Negotiated {
     pub four_octet_as: bool,
     /// The peer takes ROUTE-REFRESH messages (RFC 2918).
     pub route_refresh: bool,
+    /// Both take messages of up to 65,535 octets (RFC 8654).
+    pub extended_messages: bool,
     /// The families in which we send path identifiers, and so may send several paths of a prefix (RFC 7911).
     pub add_path_send: Families,
     /// Graceful restart, if both sides offer it (RFC 4724).
@@ -100,6 +103,14 @@ impl Negotiated {
         self.graceful.is_some_and(|peer| peer.notification)
     }
 
+    /// The most octets of a message, header included, in both directions (RFC 8654 section 4).
+    pub fn max_len(&self) -> usize {
+        match self.extended_messages {
+            true => MAX_EXTENDED_LEN,
+            false => MAX_LEN,
+        }
+    }
+
     /// The hold time as a length of time; None: off.
     pub fn hold(&self) -> Option<Duration> {
         (self.hold_time != 0).then(|| Duration::from_secs(u64::from(self.hold_time)))
@@ -120,6 +131,9 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         .collect();
     capabilities.push(Capability::RouteRefresh);
     capabilities.push(Capability::FourOctetAs(settings.local_as));
+    if settings.extended_messages {
+        capabilities.push(Capability::ExtendedMessage);
+    }
     if settings.add_path_send {
         let families = settings.families.iter();
         let send = families.map(|family| (family.afi_safi(), AddPathMode::Send));
@@ -224,6 +238,7 @@ pub(crate) fn negotiate(
             .iter()
             .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
         route_refresh: has(&Capability::RouteRefresh),
+        extended_messages: settings.extended_messages && has(&Capability::ExtendedMessage),
         add_path_send: if settings.add_path_send {
             families & takes_path_ids(&received)
         } else {

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use wire::{MessageType, Notification};
+use wire::{MAX_LEN, MessageType, Notification};
 
-use crate::connection::Dial;
+use crate::connection::{Connection, Dial};
 use crate::counters::Counters;
 use crate::event::Output;
 use crate::negotiate::{Negotiated, keepalive};
@@ -109,6 +109,19 @@ impl Session {
             Phase::Established(established) => Some(&established.terms),
             Phase::Idle(_) | Phase::Opening(_) => None,
         }
+    }
+
+    /// The most octets of a message on the connection of this side, header included: more than usual once both have sent an
+    /// OPEN that says so (RFC 8654 section 4).
+    pub fn max_len(&self, side: Side) -> usize {
+        let terms = match &self.phase {
+            Phase::Idle(_) => None,
+            Phase::Opening(opening) => opening.connection(side).and_then(Connection::terms),
+            Phase::Established(established) => {
+                Some(&*established.terms).filter(|terms| terms.side == side)
+            }
+        };
+        terms.map_or(MAX_LEN, Negotiated::max_len)
     }
 
     /// Since when it is Established.
@@ -258,20 +271,26 @@ impl Session {
     }
 
     /// The one place where a NOTIFICATION is sent: a close follows at once, and the caller has taken the connection out.
-    pub(crate) fn send_last(&mut self, side: Side, notification: &Notification) {
-        self.send(side, MessageType::Notification, notification.encode());
+    /// `max_len`: the most octets that the peer takes of it.
+    pub(crate) fn send_last(&mut self, side: Side, notification: &Notification, max_len: usize) {
+        self.send(
+            side,
+            MessageType::Notification,
+            notification.encode_within(max_len),
+        );
         self.outputs.push_back(Output::Close { side });
     }
 
     /// Ends the connection that a failure was found on: tells the peer if it is for us to tell.
-    pub(crate) fn close_for(&mut self, side: Side, reason: &DownReason) {
+    /// `max_len`: the most octets that the peer takes of a message.
+    pub(crate) fn close_for(&mut self, side: Side, reason: &DownReason, max_len: usize) {
         match reason {
             DownReason::Fault(_)
             | DownReason::HoldTimerExpired
             | DownReason::NotificationSent(_)
             | DownReason::Shed(_) => {
                 if let Some(notification) = reason.notification() {
-                    self.send_last(side, &notification);
+                    self.send_last(side, &notification, max_len);
                 }
             }
             DownReason::SendHoldTimerExpired

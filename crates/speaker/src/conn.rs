@@ -16,6 +16,8 @@ pub(crate) struct Conn {
     pub(crate) side: Side,
     /// Octets of a frame not yet whole; empty while the peer is quiet, so an idle one holds nothing.
     pub(crate) partial: Vec<u8>,
+    /// The most octets of a message on it (RFC 8654).
+    pub(crate) max_len: usize,
     /// OPEN, KEEPALIVE, NOTIFICATION, ROUTE-REFRESH: whole messages, no two of them equal, which
     /// is what bounds them when the peer never reads.
     pub(crate) control: VecDeque<Bytes>,
@@ -50,6 +52,7 @@ impl Conns {
                 peer,
                 side,
                 partial: Vec::new(),
+                max_len: wire::MAX_LEN,
                 control: VecDeque::new(),
             },
         );

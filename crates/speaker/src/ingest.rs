@@ -71,8 +71,8 @@ impl Speaker {
     /// be used of them.
     fn frames(&mut self, now: Instant, conn: ConnId, octets: &[u8]) -> (usize, bool) {
         let (mut used, mut done) = (0, 0);
-        while self.conns.get(conn).is_some() {
-            match wire::next_frame(&octets[used..], wire::MAX_LEN) {
+        while let Some(max_len) = self.conns.get(conn).map(|known| known.max_len) {
+            match wire::next_frame(&octets[used..], max_len) {
                 Ok(Some(_)) if done >= SLICE => return (used, true),
                 Ok(Some((frame, length))) => {
                     let message = &octets[used..used + length];
@@ -108,6 +108,10 @@ impl Speaker {
                     }) = peer.session.last_error()
                 {
                     peer.malformations.note(now, fault.clone(), message);
+                }
+                let max_len = peer.session.max_len(side);
+                if let Some(known) = self.conns.get_mut(conn) {
+                    known.max_len = max_len;
                 }
                 self.settle(now, id);
                 0

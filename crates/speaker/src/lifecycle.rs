@@ -197,6 +197,7 @@ impl Speaker {
             delay_open: config.session.delay_open.map(NonZeroU16::get),
             passive: config.passive,
             families: config.families,
+            extended_messages: config.extended_messages,
             add_path_send: config.add_path_send.most().is_some(),
             graceful: self.graceful_offer(config),
             seed: self.clock.seed ^ (u64::from(id.0) << 32),

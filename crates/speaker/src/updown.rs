@@ -155,7 +155,7 @@ impl Speaker {
                 four_octet_as: negotiated.four_octet_as,
                 add_path,
                 extended_next_hop: Families::EMPTY,
-                max_len: wire::MAX_LEN,
+                max_len: negotiated.max_len(),
             },
         }
     }

@@ -14,7 +14,7 @@ use crate::error_code::{CeaseSubcode, ErrorCode};
 use crate::family::AfiSafi;
 use crate::fault::Fault;
 use crate::fault_kind::{FaultKind, Section};
-use crate::frame::{MAX_LEN, MessageType, put_header};
+use crate::frame::{MAX_EXTENDED_LEN, MAX_LEN, MessageType, put_header};
 
 /// The most octets of text in a shutdown communication (RFC 9003 2).
 pub const MAX_SHUTDOWN_TEXT: usize = 255;
@@ -194,7 +194,13 @@ impl Notification {
     /// The whole message with its header. Data that would make it longer than 4,096 octets is cut (RFC 4271 4.1: the
     /// peer may not take more).
     pub fn encode(&self) -> Bytes {
-        let room = MAX_LEN - crate::frame::HEADER_LEN - 2;
+        self.encode_within(MAX_LEN)
+    }
+
+    /// As [`Notification::encode`], for a peer that takes messages of up to `max_len` octets (RFC 8654 4): [`MAX_LEN`] or
+    /// [`crate::MAX_EXTENDED_LEN`].
+    pub fn encode_within(&self, max_len: usize) -> Bytes {
+        let room = max_len.min(MAX_EXTENDED_LEN) - crate::frame::HEADER_LEN - 2;
         let data = &self.data[..self.data.len().min(room)];
         let mut out = BytesMut::with_capacity(crate::frame::HEADER_LEN + 2 + data.len());
         put_header(&mut out, MessageType::Notification, 2 + data.len());

@@ -335,8 +335,12 @@ fn read_path(path: &Value) -> Result<Path> {
         .collect();
     read.med = number(&path["metric"]).filter(|med| *med != 0);
     read.local_pref = number(&path["locPrf"]);
-    let communities = path["community"]["string"].as_str().unwrap_or_default();
-    for pair in communities.split_whitespace() {
+    // The same as one string is cut where it is long.
+    let communities = path["community"]["list"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    for pair in communities.iter().filter_map(Value::as_str) {
         let community = community(pair).ok_or_else(not_understood)?;
         read.communities.insert(community);
     }

@@ -55,6 +55,8 @@ pub(crate) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) multihop: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extended_messages: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) add_path_send: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_restart: Option<bool>,
@@ -208,6 +210,7 @@ impl ConfigView {
             next_hop,
             next_hop_v6: config.next_hop_v6,
             multihop: config.multihop,
+            extended_messages: config.extended_messages,
             add_path_send: config.add_path_send,
             graceful_restart: config.graceful_restart,
             restart_time: time(config.restart_time),

@@ -36,7 +36,8 @@ impl Effects {
         };
         let all = |peer| {
             let rows = rows(peer).into_iter().chain(limits::rows(peer));
-            rows.chain(as_path::rows(peer)).chain(session::rows(peer))
+            let rows = rows.chain(offers(peer)).chain(as_path::rows(peer));
+            rows.chain(session::rows(peer))
         };
         for ((key, old_cost, before), (_, cost, after)) in all(old).zip(all(new)) {
             if before != after {
@@ -126,7 +127,7 @@ impl Effects {
     }
 }
 
-/// Every key whose value is short: its name, its cost and its value as text.
+/// Every key whose value is short, but for those of [`offers`]: its name, its cost and its value as text.
 fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
     // Opened completely, so that the cost of a new key must be decided upon here.
     let Peer {
@@ -154,6 +155,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         ttl_security,
         bind_device,
         password_file: _,
+        extended_messages: _,
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
@@ -219,6 +221,15 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         ("name", Cost::Live, name.clone()),
         ("group", Cost::Live, or_none(group.as_ref())),
     ]
+}
+
+/// The same of what is offered to the peer and held against it.
+fn offers(peer: &Peer) -> [(&'static str, Cost, String); 1] {
+    [(
+        "extended-messages",
+        Cost::Reset,
+        peer.extended_messages.to_string(),
+    )]
 }
 
 /// The AS as a number where it is known: `internal` is our own.

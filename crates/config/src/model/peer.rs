@@ -187,6 +187,8 @@ pub struct Peer {
     pub bind_device: Option<Box<str>>,
     /// The file whose first line is the password of the session (TCP MD5, RFC 2385).
     pub password_file: Option<Arc<Path>>,
+    /// Messages of up to 65,535 octets are offered (RFC 8654).
+    pub extended_messages: bool,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
@@ -269,6 +271,7 @@ impl PartialEq for Peer {
             ttl_security,
             bind_device,
             password_file,
+            extended_messages,
             add_path_send,
             graceful_shutdown,
             graceful,
@@ -303,6 +306,7 @@ impl PartialEq for Peer {
             && *ttl_security == other.ttl_security
             && *bind_device == other.bind_device
             && *password_file == other.password_file
+            && *extended_messages == other.extended_messages
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful

@@ -71,6 +71,8 @@ pub struct RawPeer {
     pub bind_device: Option<Text>,
     /// `password-file`.
     pub password_file: Option<Text>,
+    /// `extended-messages`.
+    pub extended_messages: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
@@ -124,6 +126,7 @@ impl RawPeer {
             ttl_security: None,
             bind_device: None,
             password_file: None,
+            extended_messages: None,
             add_path_send: None,
             graceful_shutdown: None,
             graceful_enabled: None,
@@ -161,6 +164,7 @@ impl RawPeer {
             ttl_security: reader.text(section, "ttl-security"),
             bind_device: reader.text(section, "bind-device"),
             password_file: reader.text(section, "password-file"),
+            extended_messages: reader.text(section, "extended-messages"),
             add_path_send: add_path(reader, section),
             graceful_shutdown: reader.text(section, "graceful-shutdown"),
             limits: RawLimits::read(reader, section),

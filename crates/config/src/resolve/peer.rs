@@ -113,6 +113,7 @@ impl Context<'_> {
             ttl_security: fields.ttl_security.value_or(None),
             bind_device: fields.bind_device.value(),
             password_file: fields.password_file.value(),
+            extended_messages: fields.extended_messages.value_or(true),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),

@@ -122,7 +122,6 @@ fn keys_of_later_versions_are_refused_by_name() {
         "bfd",
         "long-lived-graceful-restart",
         "role",
-        "extended-messages",
         "policy",
         "mrai",
     ] {

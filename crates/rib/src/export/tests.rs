@@ -180,6 +180,39 @@ fn attributes_that_outgrow_the_message_withdraw_the_route() {
     assert_eq!(bench.holds(c), [block(2)], "nor does a snapshot have it");
 }
 
+/// RFC 8654: whoever takes long messages gets what others cannot be sent, and goes back to nobody's short ones.
+#[test]
+fn attributes_that_outgrow_a_short_message_reach_those_who_take_long_ones() {
+    let mut bench = Bench::new(config());
+    let a = bench.up(2, PeerKind::IbgpClient);
+    let short = bench.up(3, PeerKind::IbgpClient);
+    let long = PeerId(4);
+    bench.rib.source_up(
+        long,
+        crate::testing::source(long, PeerKind::IbgpClient.into()),
+    );
+    let mut settings = bench.settings(PeerKind::IbgpClient);
+    settings.encode.max_len = wire::MAX_EXTENDED_LEN;
+    bench.join_with(long, &settings);
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.settle();
+    let many: Vec<Community> = (0..12_000).map(Community).collect();
+    let mut attrs = plain(&[65001]);
+    attrs.set_communities(&many);
+    for n in 1..=3000 {
+        bench.route(a, block(n), &attrs);
+    }
+    bench.settle();
+    assert_eq!(bench.holds(short), []);
+    assert_eq!(bench.holds(long).len(), 3000);
+    assert!(bench.rib.stats().groups > 1, "they are not sent the same");
+    bench.route(a, block(1), &plain(&[65001]));
+    bench.withdraw(a, block(2));
+    bench.settle();
+    assert_eq!(bench.holds(short), [block(1)]);
+    assert_eq!(bench.holds(long).len(), 2999);
+}
+
 /// One group that always has more to pull leaves its turn to the others.
 #[test]
 fn groups_take_turns_with_their_pulls() {

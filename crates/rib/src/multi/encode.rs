@@ -465,7 +465,8 @@ impl Writer<'_> {
         let mut rest = nlri.peekable();
         let mut done = 0;
         while let (Some(item), true) = (run.get(done), rest.peek().is_some()) {
-            let buffer = self.log().buffer(encode.max_len);
+            let room = attrs.room(item.family, run.len() - done, &encode);
+            let buffer = self.log().buffer(room);
             let start = buffer.len();
             let packed = wire::encode_announce(buffer, attrs, item.family, &mut rest, &encode);
             let Ok(count) = packed else {
@@ -517,7 +518,7 @@ impl Writer<'_> {
             }));
             let mut rest = nlri.iter().copied().peekable();
             while rest.peek().is_some() {
-                let buffer = self.log().buffer(encode.max_len);
+                let buffer = self.log().buffer(wire::MAX_LEN);
                 let start = buffer.len();
                 let count = wire::encode_withdraw(buffer, family, &mut rest, &encode);
                 let len = self.log().push(start, Kind::Withdraw, family, Tags::NONE);

@@ -252,11 +252,12 @@ impl Session {
             return;
         };
         let side = established.terms.side;
+        let max_len = established.terms.max_len();
         let uptime = now.saturating_duration_since(established.since);
         self.phase = Phase::Idle(Idle::Disabled);
         match notification {
-            Some(notification) => self.send_last(side, notification),
-            None => self.close_for(side, &reason),
+            Some(notification) => self.send_last(side, notification, max_len),
+            None => self.close_for(side, &reason, max_len),
         }
         self.flaps += 1;
         self.last_down = Some(now);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use wire::{CeaseSubcode, FaultKind, Frame, MessageType, Notification, Open};
+use wire::{CeaseSubcode, FaultKind, Frame, MAX_LEN, MessageType, Notification, Open};
 
 use crate::collision;
 use crate::connection::{Connection, ConnectionPhase, Dial};
@@ -338,7 +338,7 @@ impl Session {
         if self.take(now, side).is_some() {
             self.counters.collisions += 1;
             let notification = Notification::cease(CeaseSubcode::CollisionResolution, "");
-            self.send_last(side, &notification);
+            self.send_last(side, &notification, MAX_LEN);
         }
     }
 
@@ -347,7 +347,7 @@ impl Session {
         self.abort_dial(now);
         for side in [Side::Outgoing, Side::Incoming] {
             if self.take(now, side).is_some() {
-                self.send_last(side, notification);
+                self.send_last(side, notification, MAX_LEN);
             }
         }
     }
@@ -357,7 +357,8 @@ impl Session {
             return;
         };
         let state = connection.state();
-        self.close_for(side, &reason);
+        let max_len = connection.terms().map_or(MAX_LEN, Negotiated::max_len);
+        self.close_for(side, &reason, max_len);
         let gentle = match &reason {
             // RFC 4271 8.2.2, OpenSent, event 18: back to Active.
             DownReason::TcpClosed | DownReason::TcpError(_) => state <= State::OpenSent,

@@ -44,6 +44,7 @@ fn settings() -> Settings {
         delay_open: None,
         passive: false,
         families: Families::ALL,
+        extended_messages: false,
         add_path_send: false,
         graceful: None,
         seed: 42,

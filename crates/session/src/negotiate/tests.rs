@@ -18,6 +18,7 @@ fn settings() -> Settings {
         delay_open: None,
         passive: false,
         families: Families::ALL,
+        extended_messages: false,
         add_path_send: false,
         graceful: None,
         seed: 1,
@@ -93,6 +94,25 @@ fn several_paths_are_sent_where_we_offer_and_the_peer_takes_them() {
     let capabilities = vec![multiprotocol(v4), Capability::AddPath(entries.to_vec())];
     let terms = agree(&offers, open(64513, capabilities)).unwrap();
     assert_eq!(terms.add_path_send, only(v4));
+}
+
+/// RFC 8654 4: only once both have said so.
+#[test]
+fn long_messages_go_where_both_offer_them() {
+    let offers = Settings {
+        extended_messages: true,
+        ..settings()
+    };
+    let offered = our_open(&offers).capabilities;
+    assert!(offered.contains(&Capability::ExtendedMessage));
+    for (settings, theirs, max_len) in [
+        (&offers, vec![Capability::ExtendedMessage], MAX_EXTENDED_LEN),
+        (&offers, vec![], MAX_LEN),
+        (&settings(), vec![Capability::ExtendedMessage], MAX_LEN),
+    ] {
+        let terms = agree(settings, open(64513, theirs)).unwrap();
+        assert_eq!(terms.max_len(), max_len);
+    }
 }
 
 #[test]

@@ -159,6 +159,9 @@ fn data_is_cut_to_the_size_of_a_message() {
         data: Bytes::from(vec![7; 9000]),
     };
     assert_eq!(long.encode().len(), MAX_LEN);
+    let extended = long.encode_within(MAX_EXTENDED_LEN);
+    assert_eq!(extended.len(), 21 + 9000);
+    assert_eq!(Notification::decode(&extended[19..]), Ok(long));
 }
 
 proptest! {

@@ -13,13 +13,16 @@ use super::block::{encoded_len, put};
 use super::{EncodeContext, NlriBlock};
 use crate::attr::{AsPathView, AttrView, as4_path, canonical, code, flag, narrow};
 use crate::{
-    AfiSafi, Asn, Family, HEADER_LEN, MAX_EXTENDED_LEN, MessageType, NextHop, Nlri, put_header,
+    AfiSafi, Asn, Family, HEADER_LEN, MAX_EXTENDED_LEN, MAX_LEN, MessageType, NextHop, Nlri,
+    put_header,
 };
 
 /// Octets of the two length fields.
 const LENGTHS: usize = 4;
 /// Flags, code and two octets of length.
 const MP_HEADER: usize = 4;
+/// Octets of a path identifier (RFC 7911 section 3).
+const PATH_ID: usize = 4;
 
 /// Why no message can be made for a route; it is to be withdrawn instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +129,16 @@ impl WireAttrs {
         self.next_hop
     }
 
+    /// How many octets a message with these attributes may have that is to hold so many routes: enough to write it in one
+    /// go, and no more than the receiver takes.
+    #[must_use]
+    pub fn room(&self, family: Family, routes: usize, context: &EncodeContext) -> usize {
+        let fixed = HEADER_LEN + LENGTHS + MP_HEADER + 5 + self.mp_next_hop.1 + self.octets.len();
+        let longest = usize::from(family.max_prefix_len()) / 8 + 1 + PATH_ID;
+        let wanted = fixed.saturating_add(routes.saturating_mul(longest));
+        wanted.min(message_limit(fixed, context))
+    }
+
     /// Octets of the encoded attributes, without MP_REACH_NLRI.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -206,6 +219,18 @@ impl AttrEncoder {
     }
 }
 
+/// The most octets that a message has of which `fixed` are no routes.
+///
+/// A receiver of extended messages (RFC 8654) is sent long ones only where the attributes leave little room in a short one:
+/// who receives a message works on all its routes in one go, and others wait meanwhile.
+fn message_limit(fixed: usize, context: &EncodeContext) -> usize {
+    let most = context.max_len.min(MAX_EXTENDED_LEN);
+    match fixed > MAX_LEN / 2 {
+        true => most,
+        false => most.min(MAX_LEN),
+    }
+}
+
 /// Appends ONE message that announces as many of the routes as it has room for, and answers how many. The caller goes
 /// on until the iterator is empty. All routes must be of `family`.
 ///
@@ -223,7 +248,7 @@ pub fn encode_announce<I: Iterator<Item = Nlri>>(
     // AFI, SAFI, length of the next hop, the reserved octet.
     let mp_len = mp_next_hop.map_or(0, |next_hop| MP_HEADER + 5 + next_hop.len());
     let fixed = HEADER_LEN + LENGTHS + mp_len + attrs.octets.len();
-    let room = context.max_len.min(MAX_EXTENDED_LEN).saturating_sub(fixed);
+    let room = message_limit(fixed, context).saturating_sub(fixed);
     match nlri.peek() {
         Some(first) if encoded_len(first, add_path) > room => return Err(EncodeError::TooLarge),
         Some(_) => {}
@@ -268,10 +293,8 @@ pub fn encode_withdraw<I: Iterator<Item = Nlri>>(
         Family::Ipv4Unicast => 0,
         Family::Ipv6Unicast => MP_HEADER + 3,
     };
-    let room = context
-        .max_len
-        .min(MAX_EXTENDED_LEN)
-        .saturating_sub(HEADER_LEN + LENGTHS + mp_len);
+    let fixed = HEADER_LEN + LENGTHS + mp_len;
+    let room = message_limit(fixed, context).saturating_sub(fixed);
     if nlri
         .peek()
         .is_none_or(|first| encoded_len(first, add_path) > room)

@@ -205,6 +205,57 @@ fn attributes_without_room_for_a_route_are_refused() {
     );
 }
 
+/// RFC 8654: as long as it has to be, and no longer where that would only save headers.
+#[test]
+fn extended_messages_are_long_where_the_attributes_are() {
+    let extended = EncodeContext {
+        max_len: MAX_EXTENDED_LEN,
+        ..CONTEXT
+    };
+    let encode = |attrs: &AttrBuilder, count: u32| {
+        let hop = NextHop::V4([10, 0, 0, 1].into());
+        let wire = WireAttrs::new(attrs.view(), hop, &extended);
+        let routes = (0..count).map(|n| {
+            let net = crate::Ipv4Net::new((0x0A00_0000 + (n << 8)).into(), 24).unwrap();
+            Nlri::from(Prefix::V4(net))
+        });
+        let family = Family::Ipv4Unicast;
+        let room = wire.room(family, routes.len(), &extended);
+        let mut out = BytesMut::new();
+        let done = encode_announce(&mut out, &wire, family, &mut routes.peekable(), &extended);
+        assert!(out.len() <= room && room <= MAX_EXTENDED_LEN);
+        (done.unwrap(), out.len())
+    };
+    let mut attrs = attrs(&[]);
+    assert_eq!(encode(&attrs, 20_000), (1013, 4096));
+    attrs.set_raw(0xE0, 200, &vec![7; 30_000]);
+    assert_eq!(encode(&attrs, 1), (1, 23 + 21 + 4 + 30_000 + 4));
+    let most = (65_535 - 23 - 21 - 4 - 30_000) / 4;
+    assert_eq!(encode(&attrs, 20_000).0, most);
+    let short = WireAttrs::new(attrs.view(), NextHop::V4([10, 0, 0, 1].into()), &CONTEXT);
+    assert_eq!(short.room(Family::Ipv4Unicast, 5, &CONTEXT), 4096);
+}
+
+#[test]
+fn withdrawals_are_short_for_everybody() {
+    let routes = (0..20_000u32).map(|n| {
+        let net = crate::Ipv4Net::new((0x0A00_0000 + (n << 8)).into(), 24).unwrap();
+        Nlri::from(Prefix::V4(net))
+    });
+    let extended = EncodeContext {
+        max_len: MAX_EXTENDED_LEN,
+        ..CONTEXT
+    };
+    let mut out = BytesMut::new();
+    let count = encode_withdraw(
+        &mut out,
+        Family::Ipv4Unicast,
+        &mut routes.peekable(),
+        &extended,
+    );
+    assert_eq!((count, out.len()), (1018, 23 + 1018 * 4));
+}
+
 #[test]
 fn a_set_that_was_cut_is_never_sent() {
     let mut attrs = attrs(&[1]);
@@ -339,11 +390,10 @@ fn other_messages_have_no_routes() {
 
 #[test]
 fn extended_messages_hold_sixteen_times_as_much() {
-    let wire = WireAttrs::new(
-        attrs(&[1]).view(),
-        std::net::Ipv6Addr::LOCALHOST.into(),
-        &CONTEXT,
-    );
+    let mut attrs = attrs(&[1]);
+    // So much that a short message would be half full of it.
+    attrs.set_raw(0xE0, 200, &[7; 2100]);
+    let wire = WireAttrs::new(attrs.view(), std::net::Ipv6Addr::LOCALHOST.into(), &CONTEXT);
     let context = EncodeContext {
         max_len: MAX_EXTENDED_LEN,
         ..CONTEXT
@@ -357,8 +407,8 @@ fn extended_messages_hold_sixteen_times_as_much() {
     let mut out = BytesMut::new();
     let count =
         encode_announce(&mut out, &wire, Family::Ipv6Unicast, &mut routes, &context).unwrap();
-    // 65,535 octets, 23 of header and lengths, 25 of MP_REACH_NLRI, 20 of attributes, 9 for each route.
-    assert_eq!((count, out.len()), (7274, 23 + 25 + 20 + 7274 * 9));
+    // 65,535 octets, 23 of header and lengths, 25 of MP_REACH_NLRI, 20 and 2,104 of attributes, 9 for each route.
+    assert_eq!((count, out.len()), (7040, 23 + 25 + 2124 + 7040 * 9));
     let (frame, used) = crate::next_frame(&out, MAX_EXTENDED_LEN).unwrap().unwrap();
     assert_eq!(used, out.len());
     let decode = crate::DecodeContext {
@@ -372,5 +422,5 @@ fn extended_messages_hold_sixteen_times_as_much() {
     // The loopback address is no next hop, so the routes come out withdrawn.
     let update = crate::decode_update(frame.body, &decode, &mut scratch).unwrap();
     let withdrawn: usize = update.unreach.iter().flatten().map(|u| u.nlri.len()).sum();
-    assert_eq!((withdrawn, update.faults.len()), (7274, 1));
+    assert_eq!((withdrawn, update.faults.len()), (7040, 1));
 }

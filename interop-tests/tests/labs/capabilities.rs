@@ -1,0 +1,99 @@
+//! What is in effect only where both sides say so in their OPENs (RFC 5492).
+
+use std::net::IpAddr;
+
+use interop_tests::daemon::{
+    Announcement, Daemon, Kind, Ours, ROUTE_LIMIT, Role, Spec, can_run, wait_no_route, wait_route,
+};
+use interop_tests::lab::Lab;
+use interop_tests::{LabError, Result, wait_for};
+
+use crate::stage;
+
+/// A route with more communities than fit into 4,096 octets.
+fn long(prefix: &str) -> Announcement {
+    (0..1200).fold(Announcement::new(prefix), |one, n| one.community(65001, n))
+}
+
+/// RFC 8654: attributes of more than 4,096 octets pass from BIRD over the reflector to a daemon that takes long messages;
+/// one that does not is told that the route is gone.
+fn long_attributes(receiver: Kind) -> Result<()> {
+    if !can_run(&[Kind::Reflector, Kind::Bird, receiver]) {
+        return Ok(());
+    }
+    let lab = Lab::new("long")?;
+    let lan = lab.lan("lan")?;
+    let spec = Spec::new(65001, 1).reflecting();
+    let to_reflector = spec.as_neighbor();
+    let from = IpAddr::from(spec.v4);
+    let [source, long_one, short_one] = [2, 3, 4].map(|host| Spec::new(65001, host));
+    let spec = [&source, &long_one, &short_one]
+        .iter()
+        .fold(spec, |spec, client| {
+            spec.with(client.as_neighbor().passive().client())
+        });
+    let namespace = stage::on_lan(&lab, &lan, "rr", &spec)?;
+    let mut reflector = Ours::new(Role::Reflector, &namespace, spec);
+    reflector.start()?;
+    let extended = |kind: Kind| match kind {
+        Kind::Bird => to_reflector.clone().line("enable extended messages on"),
+        Kind::Node | Kind::Reflector | Kind::Frr | Kind::Gobgp => to_reflector.clone(),
+    };
+    let players = vec![
+        (Kind::Bird, source.with(extended(Kind::Bird))),
+        (receiver, long_one.with(extended(receiver))),
+        (Kind::Bird, short_one.with(to_reflector.clone())),
+    ];
+    let mut daemons = stage::place(&lab, &lan, players)?;
+    stage::start_all(&mut daemons)?;
+    stage::all_up(&reflector)?;
+    let [source, long_one, short_one] = daemons.as_mut_slice() else {
+        unreachable!("three were placed")
+    };
+    for prefix in ["10.60.0.0/24", "fd00:60::/64"] {
+        let plain = Announcement::new(prefix);
+        source.announce(&plain)?;
+        for to in [&**long_one, &**short_one] {
+            wait_route(to, from, plain.prefix)?;
+        }
+        source.announce(&long(prefix))?;
+        wait_no_route(&**short_one, from, plain.prefix)?;
+        // BIRD prints such a list over several lines, of which the first is read.
+        let least = if receiver == Kind::Bird { 1 } else { 1200 };
+        let what = format!("all communities of {prefix} at {receiver:?}");
+        wait_for(ROUTE_LIMIT, &what, || {
+            let path = wait_route(&**long_one, from, plain.prefix)?;
+            match path.communities.len() {
+                count if count >= least => Ok(()),
+                count => Err(LabError::new(format!("{count}"))),
+            }
+        })?;
+        source.announce(&plain)?;
+        wait_route(&**short_one, from, plain.prefix)?;
+    }
+    for (name, is_long) in [("p10_0_0_3", true), ("p10_0_0_4", false)] {
+        let peer = reflector.ctl(&["peer", "get", name])?;
+        let mut lines = peer.lines().map(str::trim_start);
+        let in_effect = lines.find(|line| line.starts_with("in effect"));
+        assert!(
+            in_effect.is_some_and(|line| line.contains("extended-message") == is_long),
+            "{peer}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn long_attributes_pass_to_bird() -> Result<()> {
+    long_attributes(Kind::Bird)
+}
+
+#[test]
+fn long_attributes_pass_to_frr() -> Result<()> {
+    long_attributes(Kind::Frr)
+}
+
+#[test]
+fn long_attributes_pass_to_a_node() -> Result<()> {
+    long_attributes(Kind::Node)
+}
