@@ -212,6 +212,9 @@ pub(crate) struct PeerAddArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub(crate) extended_messages: Option<bool>,
+    /// How many paths of a prefix to take from it: `all`, `off`, or a number
+    #[arg(long, value_name = "PATHS")]
+    pub(crate) add_path_receive: Option<String>,
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
@@ -314,6 +317,7 @@ impl PeerAddArgs {
             multihop: self.multihop,
             send_hold: self.send_hold,
             extended_messages: self.extended_messages,
+            add_path_receive: self.add_path_receive,
             add_path_send: self.add_path_send,
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,

@@ -239,11 +239,12 @@ impl RouteView {
     }
 
     /// Sorts by family, address and length, the best path of a prefix first.
-    pub(crate) fn order(&self) -> (Option<IpAddr>, u8, bool, String) {
+    pub(crate) fn order(&self) -> (Option<IpAddr>, u8, bool, String, u32) {
         let (address, length) = self.prefix.split_once('/').unwrap_or((&self.prefix, ""));
         let length = length.parse().unwrap_or_default();
         let source = self.source.name.clone();
-        (address.parse().ok(), length, !self.flags.best, source)
+        let length = (address.parse().ok(), length);
+        (length.0, length.1, !self.flags.best, source, self.path_id)
     }
 
     fn from(&self) -> String {

@@ -28,7 +28,6 @@ const NOT_YET: &[&str] = &[
 
 /// Keys of this kind that only mean something in one section.
 const NOT_YET_IN: &[(&str, &str)] = &[
-    ("add-path", "receive"),
     ("api", "read-only-socket"),
     ("api", "tcp"),
     ("kernel", "import"),

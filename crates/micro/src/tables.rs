@@ -42,6 +42,7 @@ fn source(feeder: usize) -> SourceInfo {
         router_id: address,
         address: IpAddr::V4(address),
         own_addresses: vec![IpAddr::V4(OURS)],
+        paths: NonZeroU8::MIN,
         own_as_allowed: 0,
         cluster: rib::Cluster::own(OURS),
         is_meshed: false,

@@ -121,6 +121,8 @@ impl Rib {
     /// Each replaces what the source announced under the same prefix and path identifier, also if the verdict on it
     /// refuses it: then nothing of the source is left for this prefix but, with `keep_rejected`, a path that is never
     /// used. Nothing happens if the source is not up.
+    ///
+    /// Gives how many were not taken because the source has as many paths to their prefix already as it may have.
     pub fn announce_all(
         &mut self,
         peer: PeerId,
@@ -128,10 +130,12 @@ impl Rib {
         next_hop: NextHop,
         routes: impl Iterator<Item = Nlri>,
         mut verdict: impl FnMut(&Prefix) -> Result<(), RejectReason>,
-    ) {
+    ) -> usize {
         let Some(source) = self.sources.slot(peer) else {
-            return;
+            return 0;
         };
+        let most = usize::from(self.sources.get(source).info.paths.get());
+        let mut refused = 0;
         let next_hop = self.next_hops.intern(next_hop);
         // One by one where it depends on those before whether a path is accepted.
         let is_limited = self.sources.get(source).is_limited();
@@ -161,6 +165,11 @@ impl Rib {
             self.table
                 .find_or_insert_all(&prefixes[..count], &mut dests);
             for (dest, mut target) in dests.iter().zip(targets).take(count) {
+                if most > 1 && self.is_one_too_many(*dest, source, target.path_id, most) {
+                    self.withdraw_at(*dest, source, target.path_id);
+                    refused += 1;
+                    continue;
+                }
                 if is_limited && target.refusal.is_none() && self.is_beyond(*dest, source, target) {
                     if !self.config.keep_rejected {
                         self.withdraw_at(*dest, source, target.path_id);
@@ -172,6 +181,15 @@ impl Rib {
             }
         }
         self.next_hops.release(next_hop);
+        refused
+    }
+
+    /// True if one more path of the source to this destination would be more than it may have.
+    fn is_one_too_many(&self, dest: u32, source: u32, path_id: u32, most: usize) -> bool {
+        let paths = self.table.paths(dest);
+        let mut own = paths.filter(|(_, path)| path.source == source);
+        let known = own.clone().any(|(_, path)| path.path_id == path_id);
+        !known && own.nth(most - 1).is_some()
     }
 
     /// True if a path is one more than may be accepted of its source. One that replaces another takes its place.
@@ -467,3 +485,5 @@ impl crate::encode::Routes<'_> {
 mod kept;
 #[cfg(test)]
 mod limited;
+#[cfg(test)]
+mod paths;

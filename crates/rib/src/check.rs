@@ -114,6 +114,8 @@ fn is_martian_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU8;
+
     use super::*;
     use wire::{AttrBuilder, Origin};
 
@@ -139,6 +141,7 @@ mod tests {
                 "2001:db8::1".parse().unwrap(),
                 "fe80::1".parse().unwrap(),
             ],
+            paths: NonZeroU8::MIN,
             enforce_first_as: true,
             own_as_allowed: 0,
             cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),

@@ -133,6 +133,8 @@ pub struct SourceInfo {
     pub address: IpAddr,
     /// Our own addresses, the session's first: no next hop that this peer gives us may be one of them (RFC 4271 6.3).
     pub own_addresses: Vec<IpAddr>,
+    /// How many paths of a destination it may have, each under a path identifier of its own (RFC 7911); 1 without ADD-PATH.
+    pub paths: NonZeroU8,
     /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
     pub enforce_first_as: bool,
     /// Our cluster id toward this peer (RFC 4456 section 7): what is put into CLUSTER_LIST of what comes from it, if it is a
@@ -252,6 +254,9 @@ pub enum RejectReason {
     NextHopLinkLocal,
     /// As many routes as may be are accepted from the peer already (RFC 4271 section 6.7).
     MaxPrefix,
+    /// The peer has as many paths to the prefix already as are taken from it (RFC 7911). Never in a path record: no path is
+    /// kept.
+    TooManyPaths,
     /// Import policy refused it.
     Policy(policy::Reason),
 }
@@ -275,6 +280,7 @@ impl RejectReason {
             RejectReason::NextHopMartian => "next-hop-martian",
             RejectReason::NextHopLinkLocal => "next-hop-link-local",
             RejectReason::MaxPrefix => "max-prefix",
+            RejectReason::TooManyPaths => "too-many-paths",
             RejectReason::Policy(reason) => reason.word(),
         }
     }
@@ -298,6 +304,9 @@ impl fmt::Display for RejectReason {
             }
             RejectReason::MaxPrefix => {
                 "as many of the peer's routes as max-prefix allows are accepted already (RFC 4271 6.7)"
+            }
+            RejectReason::TooManyPaths => {
+                "the peer has as many paths to the prefix as are taken from it (RFC 7911); see `add-path.receive`"
             }
             RejectReason::Policy(reason) => return fmt::Display::fmt(reason, f),
         })

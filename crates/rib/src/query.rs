@@ -252,6 +252,8 @@ impl Rib {
         transform::transform(view.attrs, outgoing.edit, to, clusters, &mut bytes);
         view.attrs = AttrView::new(&bytes);
         view.next_hop = next_hop;
+        // What it came under is nothing to the receiver.
+        view.path_id = 0;
         view.best = true;
         view.multipath = true;
         sink(&view);

@@ -113,6 +113,7 @@ pub(crate) fn source(peer: PeerId, kind: SourceKind) -> SourceInfo {
         router_id: router_id(peer),
         address: IpAddr::V4(address(peer)),
         own_addresses: Vec::new(),
+        paths: NonZeroU8::MIN,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(ROUTER_ID),
@@ -256,10 +257,33 @@ impl Bench {
         hop: NextHop,
         verdict: Result<(), RejectReason>,
     ) {
+        self.announce_path(peer, Nlri::from(prefix), attrs, hop, verdict);
+    }
+
+    /// A path under an identifier of the peer's. Gives how many were one too many.
+    pub(crate) fn announce_path(
+        &mut self,
+        peer: PeerId,
+        nlri: Nlri,
+        attrs: &AttrBuilder,
+        hop: NextHop,
+        verdict: Result<(), RejectReason>,
+    ) -> usize {
         let id = self.rib.intern(attrs.view());
-        self.rib
-            .announce(peer, Nlri::from(prefix), id, hop, verdict);
+        let one = std::iter::once(nlri);
+        let beyond = self.rib.announce_all(peer, id, hop, one, |_| verdict);
         self.rib.release(id);
+        beyond
+    }
+
+    /// A source that comes up and may have up to `most` paths of each destination.
+    pub(crate) fn source_of_paths(&mut self, peer: PeerId, kind: SourceKind, most: u8) {
+        let paths = NonZeroU8::new(most).unwrap();
+        let info = SourceInfo {
+            paths,
+            ..source(peer, kind)
+        };
+        self.rib.source_up(peer, info);
     }
 
     /// A route of a peer with its own address as next hop.

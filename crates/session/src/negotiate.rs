@@ -43,6 +43,8 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// Both take messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
+    /// The families in which the peer sends path identifiers, and so may send several paths of a prefix (RFC 7911).
+    pub add_path_receive: Families,
     /// The families in which we send path identifiers, and so may send several paths of a prefix (RFC 7911).
     pub add_path_send: Families,
     /// Graceful restart, if both sides offer it (RFC 4724).
@@ -134,10 +136,10 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
     if settings.extended_messages {
         capabilities.push(Capability::ExtendedMessage);
     }
-    if settings.add_path_send {
+    if let Some(mode) = paths_offer(settings) {
         let families = settings.families.iter();
-        let send = families.map(|family| (family.afi_safi(), AddPathMode::Send));
-        capabilities.push(Capability::AddPath(send.collect()));
+        let entries = families.map(|family| (family.afi_safi(), mode));
+        capabilities.push(Capability::AddPath(entries.collect()));
     }
     if let Some(graceful) = &settings.graceful {
         capabilities.push(Capability::GracefulRestart(offer(
@@ -151,6 +153,16 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         settings.router_id,
         capabilities,
     )
+}
+
+/// What we offer of ADD-PATH, the same in each family (RFC 7911 4).
+fn paths_offer(settings: &Settings) -> Option<AddPathMode> {
+    match (settings.add_path_receive, settings.add_path_send) {
+        (false, false) => None,
+        (true, false) => Some(AddPathMode::Receive),
+        (false, true) => Some(AddPathMode::Send),
+        (true, true) => Some(AddPathMode::Both),
+    }
 }
 
 fn offer(graceful: &Graceful, families: Families) -> GracefulRestart {
@@ -221,6 +233,10 @@ pub(crate) fn negotiate(
         let data = missing_families(settings.families);
         return Err(refused(FaultKind::MissingCapability { code }, data));
     }
+    let paths_in = |wanted: bool, theirs: AddPathMode| match wanted {
+        true => families & paths_with(&received, theirs),
+        false => Families::EMPTY,
+    };
     let has = |wanted: &Capability| received.capabilities.contains(wanted);
     let hold_time = settings.hold_time.min(received.hold_time);
     Ok(Negotiated {
@@ -239,11 +255,8 @@ pub(crate) fn negotiate(
             .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
         route_refresh: has(&Capability::RouteRefresh),
         extended_messages: settings.extended_messages && has(&Capability::ExtendedMessage),
-        add_path_send: if settings.add_path_send {
-            families & takes_path_ids(&received)
-        } else {
-            Families::EMPTY
-        },
+        add_path_receive: paths_in(settings.add_path_receive, AddPathMode::Send),
+        add_path_send: paths_in(settings.add_path_send, AddPathMode::Receive),
         graceful: settings
             .graceful
             .and_then(|_| peer_restart(&received, families)),
@@ -273,10 +286,10 @@ fn families_of(open: &Open) -> Families {
     offered.filter_map(Family::from_afi_safi).collect()
 }
 
-/// The families in which the peer wants path identifiers (RFC 7911 4). Should it name a family twice, it must say so each
-/// time: an identifier that it does not expect would be read as a prefix.
-fn takes_path_ids(open: &Open) -> Families {
-    let mut takes = Families::EMPTY;
+/// The families in which the peer offers to send path identifiers, or to receive them (RFC 7911 4). Should it name a family
+/// twice, it must say so each time: an identifier that one side does not expect would be read as a prefix.
+fn paths_with(open: &Open, wanted: AddPathMode) -> Families {
+    let mut offers = Families::EMPTY;
     let mut refuses = Families::EMPTY;
     for capability in &open.capabilities {
         let Capability::AddPath(entries) = capability else {
@@ -286,13 +299,13 @@ fn takes_path_ids(open: &Open) -> Families {
             let Some(family) = Family::from_afi_safi(*of) else {
                 continue;
             };
-            match mode {
-                AddPathMode::Receive | AddPathMode::Both => takes.insert(family),
-                AddPathMode::Send => refuses.insert(family),
+            match *mode == wanted || *mode == AddPathMode::Both {
+                true => offers.insert(family),
+                false => refuses.insert(family),
             }
         }
     }
-    takes
+    offers
         .iter()
         .filter(|family| !refuses.contains(*family))
         .collect()

@@ -81,6 +81,8 @@ pub struct Settings {
     pub families: Families,
     /// We offer messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
+    /// We offer to take several paths of a prefix, in all of these families (RFC 7911).
+    pub add_path_receive: bool,
     /// We offer to send several paths of a prefix, in all of these families (RFC 7911).
     pub add_path_send: bool,
     /// Graceful restart, offered in all of these families with its extension to NOTIFICATIONs (RFC 8538). None: not offered,

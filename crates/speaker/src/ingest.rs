@@ -225,7 +225,7 @@ fn worst(faults: &[Fault]) -> Option<&Fault> {
 
 /// Puts one UPDATE into the table: withdrawals first, as RFC 4271 section 3.1 orders them. The
 /// reason, if the path as a whole was refused; its NLRI then replace, and so withdraw, what the
-/// peer announced before.
+/// peer announced before. Or that some were one path too many.
 fn apply(
     rib: &mut Rib,
     id: PeerId,
@@ -254,11 +254,12 @@ fn announce(
     let checked = rib.check(id, update.attrs, &reach.next_hop);
     let attrs = rib.intern(update.attrs);
     let attrs = rib.amend(attrs, amends);
-    rib.announce_all(id, attrs, reach.next_hop, reach.nlri.iter(), |prefix| {
+    let beyond = rib.announce_all(id, attrs, reach.next_hop, reach.nlri.iter(), |prefix| {
         checked?;
         let verdict = import.evaluate(prefix, update.attrs);
         verdict.map_err(RejectReason::Policy)
     });
     rib.release(attrs);
-    checked.err()
+    let beyond = (beyond > 0).then_some(RejectReason::TooManyPaths);
+    checked.err().or(beyond)
 }

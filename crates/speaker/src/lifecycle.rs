@@ -198,6 +198,7 @@ impl Speaker {
             passive: config.passive,
             families: config.families,
             extended_messages: config.extended_messages,
+            add_path_receive: config.add_path_receive.most().is_some(),
             add_path_send: config.add_path_send.most().is_some(),
             graceful: self.graceful_offer(config),
             seed: self.clock.seed ^ (u64::from(id.0) << 32),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 
 use rib::{Cluster, PeerId, SourceInfo, SourceKind};
 use wire::{AttrView, Family, NextHop, Nlri, Prefix};
@@ -77,6 +78,7 @@ impl Speaker {
                     router_id: self.identity.router_id,
                     address: IpAddr::V4(self.identity.router_id),
                     own_addresses: Vec::new(),
+                    paths: NonZeroU8::MIN,
                     own_as_allowed: 0,
                     cluster: Cluster::own(self.identity.cluster_id),
                     is_meshed: false,

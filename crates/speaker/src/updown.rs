@@ -50,7 +50,7 @@ impl Speaker {
             internal: negotiated.internal,
             four_octet_as: negotiated.four_octet_as,
             families: negotiated.families,
-            add_path: Families::EMPTY,
+            add_path: negotiated.add_path_receive,
             extended_next_hop: Families::EMPTY,
         };
         let name = peer.config.name.clone();
@@ -118,6 +118,14 @@ impl Speaker {
             router_id: negotiated.remote_router_id,
             address: peer.config.address,
             own_addresses: self.own_addresses(negotiated.local.ip()),
+            paths: match negotiated.add_path_receive.is_empty() {
+                true => NonZeroU8::MIN,
+                false => peer
+                    .config
+                    .add_path_receive
+                    .most()
+                    .unwrap_or(NonZeroU8::MIN),
+            },
             enforce_first_as: peer.config.path.enforce_first_as,
             own_as_allowed: peer.config.path.allow_own_as,
             cluster,

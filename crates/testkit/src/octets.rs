@@ -92,7 +92,7 @@ impl Route {
         self.attrs.retain(|attr| attr.code != code);
     }
 
-    /// The mark: who announced it, and its number.
+    /// The mark: who announced it and under which identifier (see [`crate::PeerScript::mark`]), and its number.
     pub fn mark(&self) -> Option<(u32, u32)> {
         let value: [u8; 8] = self.get(code::MARK)?.try_into().ok()?;
         let [a, b, c, d, e, f, g, h] = value;
@@ -113,13 +113,20 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// An OPEN with the capabilities for both families, route refresh and four-octet AS numbers; and, if it `takes_paths`, for
-/// several paths of a prefix in both (RFC 7911 section 4).
-pub fn open(asn: u32, hold_time: u16, router_id: Ipv4Addr, takes_paths: bool) -> Vec<u8> {
+/// An OPEN with the capabilities for both families, route refresh and four-octet AS numbers; and for several paths of a
+/// prefix in both families, if they are taken or sent (RFC 7911 section 4).
+pub fn open(
+    asn: u32,
+    hold_time: u16,
+    router_id: Ipv4Addr,
+    takes_paths: bool,
+    sends_paths: bool,
+) -> Vec<u8> {
     let mut capabilities = vec![1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1, 2, 0, 65, 4];
     capabilities.extend(asn.to_be_bytes());
-    if takes_paths {
-        capabilities.extend([69, 8, 0, 1, 1, 1, 0, 2, 1, 1]);
+    let mode = u8::from(takes_paths) | u8::from(sends_paths) << 1;
+    if mode != 0 {
+        capabilities.extend([69, 8, 0, 1, 1, mode, 0, 2, 1, mode]);
     }
     let short = u16::try_from(asn).unwrap_or(23456);
     let mut body = vec![4];
@@ -177,15 +184,19 @@ fn put_attr(out: &mut Vec<u8>, flags: u8, code: u8, value: &[u8]) {
     out.extend(value);
 }
 
-/// Prefixes in blocks that leave `reserved` octets of a message for the rest.
-fn blocks(prefixes: &[Prefix], reserved: usize) -> Vec<Vec<u8>> {
+/// Prefixes, all with this path identifier if there is one, in blocks that leave `reserved` octets of a message for the rest.
+fn blocks(prefixes: &[Prefix], id: Option<u32>, reserved: usize) -> Vec<Vec<u8>> {
+    let put = |block: &mut Vec<u8>, prefix: &Prefix| {
+        block.extend(id.map(u32::to_be_bytes).into_iter().flatten());
+        put_prefix(block, prefix);
+    };
     let mut blocks: Vec<Vec<u8>> = Vec::new();
     for prefix in prefixes {
         match blocks.last_mut() {
-            Some(block) if block.len() + 17 + reserved <= LONGEST => put_prefix(block, prefix),
+            Some(block) if block.len() + 21 + reserved <= LONGEST => put(block, prefix),
             Some(_) | None => {
                 let mut block = Vec::new();
-                put_prefix(&mut block, prefix);
+                put(&mut block, prefix);
                 blocks.push(block);
             }
         }
@@ -193,8 +204,9 @@ fn blocks(prefixes: &[Prefix], reserved: usize) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// UPDATEs that announce these prefixes, all of one family, with one route; as many messages as it takes.
-pub fn announce(prefixes: &[Prefix], route: &Route) -> Vec<u8> {
+/// UPDATEs that announce these prefixes, all of one family, with one route; as many messages as it takes. `id`: the
+/// path identifier of all of them, where it was agreed to send any.
+pub fn announce(prefixes: &[Prefix], id: Option<u32>, route: &Route) -> Vec<u8> {
     let is_v6 = prefixes
         .iter()
         .any(|prefix| matches!(prefix, Prefix::V6(_)));
@@ -203,7 +215,7 @@ pub fn announce(prefixes: &[Prefix], route: &Route) -> Vec<u8> {
         put_attr(&mut own, attr.flags, attr.code, &attr.value);
     }
     let mut octets = Vec::new();
-    for block in blocks(prefixes, own.len() + 64) {
+    for block in blocks(prefixes, id, own.len() + 64) {
         let (mut attrs, mut tail) = (Vec::new(), Vec::new());
         match route.next_hop {
             IpAddr::V4(address) if !is_v6 => {
@@ -226,13 +238,13 @@ pub fn announce(prefixes: &[Prefix], route: &Route) -> Vec<u8> {
     octets
 }
 
-/// UPDATEs that withdraw these prefixes, all of one family.
-pub fn withdraw(prefixes: &[Prefix]) -> Vec<u8> {
+/// UPDATEs that withdraw these prefixes, all of one family and with one path identifier if there is one.
+pub fn withdraw(prefixes: &[Prefix], id: Option<u32>) -> Vec<u8> {
     let is_v6 = prefixes
         .iter()
         .any(|prefix| matches!(prefix, Prefix::V6(_)));
     let mut octets = Vec::new();
-    for block in blocks(prefixes, 64) {
+    for block in blocks(prefixes, id, 64) {
         if is_v6 {
             let mut attrs = Vec::new();
             let value = [&[0, 2, 1], &block[..]].concat();
@@ -450,7 +462,7 @@ mod tests {
                 Prefix::V6(net) => net.subnets(length).unwrap().map(Prefix::V6).collect(),
             };
             let named: Vec<PathName> = prefixes.iter().map(|prefix| (*prefix, 0)).collect();
-            let heard = read(&announce(&prefixes, &route(next_hop)));
+            let heard = read(&announce(&prefixes, None, &route(next_hop)));
             assert!(heard.len() > 1, "it takes more than one message");
             let come = heard.iter().flat_map(|heard| heard.come.clone());
             assert_eq!(come.collect::<Vec<_>>(), named);
@@ -459,7 +471,7 @@ mod tests {
                     .iter()
                     .all(|heard| heard.route == Some(route(next_hop)))
             );
-            let gone = read(&withdraw(&prefixes));
+            let gone = read(&withdraw(&prefixes, None));
             let gone = gone.iter().flat_map(|heard| heard.gone.clone());
             assert_eq!(gone.collect::<Vec<_>>(), named);
         }

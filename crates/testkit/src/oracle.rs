@@ -52,8 +52,11 @@ pub struct Party {
     pub next_hop_self: bool,
 }
 
+/// Who announced a path, and under which identifier: 0 if it sends none.
+type From = (PeerHandle, u32);
+
 /// A path, and who announced it.
-type Candidate<'a> = (PeerHandle, &'a Party, Route);
+type Candidate<'a> = (From, &'a Party, Route);
 
 /// All that was said to a reflector, and who it is.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ pub struct Oracle {
     /// It says that it is about to leave (RFC 8326).
     pub is_drained: bool,
     parties: BTreeMap<PeerHandle, Party>,
-    routes: BTreeMap<Prefix, BTreeMap<PeerHandle, Route>>,
+    routes: BTreeMap<Prefix, BTreeMap<From, Route>>,
 }
 
 impl Oracle {
@@ -99,28 +102,30 @@ impl Oracle {
         &self.parties[&peer]
     }
 
-    /// A peer announces.
-    pub fn announce(&mut self, peer: PeerHandle, prefix: Prefix, route: Route) {
-        self.routes.entry(prefix).or_default().insert(peer, route);
+    /// A peer announces a path under an identifier; 0 if it sends none.
+    pub fn announce(&mut self, peer: PeerHandle, id: u32, prefix: Prefix, route: Route) {
+        let routes = self.routes.entry(prefix).or_default();
+        routes.insert((peer, id), route);
     }
 
-    /// A peer withdraws.
-    pub fn withdraw(&mut self, peer: PeerHandle, prefix: Prefix) {
+    /// A peer withdraws what it announced under an identifier.
+    pub fn withdraw(&mut self, peer: PeerHandle, id: u32, prefix: Prefix) {
         if let Some(routes) = self.routes.get_mut(&prefix) {
-            routes.remove(&peer);
+            routes.remove(&(peer, id));
         }
     }
 
     /// The session with a peer ends, and all that it said goes.
     pub fn down(&mut self, peer: PeerHandle) {
         for routes in self.routes.values_mut() {
-            routes.remove(&peer);
+            routes.retain(|(by, _), _| *by != peer);
         }
     }
 
     /// What a peer announces and has not withdrawn.
     pub fn said(&self, peer: PeerHandle) -> Vec<Prefix> {
-        let said = self.routes.iter().filter(|(_, by)| by.contains_key(&peer));
+        let is_by = |by: &BTreeMap<From, Route>| by.keys().any(|(by, _)| *by == peer);
+        let said = self.routes.iter().filter(|(_, by)| is_by(by));
         said.map(|(prefix, _)| *prefix).collect()
     }
 
@@ -160,9 +165,9 @@ impl Oracle {
     fn ranked(&self, prefix: &Prefix, most: usize) -> Vec<Candidate<'_>> {
         let said = self.routes.get(prefix).into_iter().flatten();
         let mut left: Vec<Candidate<'_>> = said
-            .map(|(peer, route)| {
-                let party = &self.parties[peer];
-                (*peer, party, Oracle::received(party.kind, route))
+            .map(|(from, route)| {
+                let party = &self.parties[&from.0];
+                (*from, party, Oracle::received(party.kind, route))
             })
             .filter(|(_, party, route)| self.is_usable(party, route))
             .collect();
@@ -170,7 +175,7 @@ impl Oracle {
         while ranked.len() < most
             && let Some(best) = self.best(left.clone())
         {
-            left.retain(|(peer, ..)| *peer != best.0);
+            left.retain(|(from, ..)| *from != best.0);
             ranked.push(best);
         }
         ranked
@@ -213,6 +218,7 @@ impl Oracle {
             u32::try_from(clusters).unwrap_or(u32::MAX)
         });
         least(&mut left, |(_, party, _)| u32::from(party.script.address));
+        least(&mut left, |((_, id), ..)| *id);
         assert!(left.len() < 2, "one is the best");
         left.pop()
     }
@@ -226,7 +232,7 @@ impl Oracle {
             1
         };
         let ranked = self.ranked(prefix, most).into_iter();
-        let sent = ranked.filter_map(|(from, _, route)| self.sent(from, to, prefix, route));
+        let sent = ranked.filter_map(|((from, _), _, route)| self.sent(from, to, prefix, route));
         let mut sent: Vec<Route> = sent.collect();
         sent.sort_by_key(Route::mark);
         sent

@@ -34,6 +34,8 @@ pub struct PeerScript {
     pub hold_time: u16,
     /// It takes several paths of a prefix (RFC 7911), and is sent identifiers with them.
     pub takes_paths: bool,
+    /// It says several paths of a prefix, under identifiers of its own (RFC 7911).
+    pub sends_paths: bool,
 }
 
 impl PeerScript {
@@ -43,9 +45,14 @@ impl PeerScript {
         Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, a << 8 | b, c << 8 | d)
     }
 
-    /// The number in the marks of its routes.
-    pub fn number(&self) -> u32 {
-        u32::from(self.address)
+    /// The number in the marks of its routes under this path identifier, of one octet.
+    pub fn mark(&self, id: u32) -> u32 {
+        u32::from(self.address) ^ id << 24
+    }
+
+    /// True if a mark is of one of its routes.
+    pub fn has_marked(&self, mark: u32) -> bool {
+        (mark ^ u32::from(self.address)) << 8 == 0
     }
 }
 
@@ -86,7 +93,7 @@ pub struct Peer {
     table: Table,
     ends_of_rib: [u32; 2],
     at_end_of_rib: [Option<Table>; 2],
-    /// The number of the newest form that it was sent of each source's routes.
+    /// The number of the newest form that it was sent of each path, by its mark.
     newest: HashMap<(u32, Prefix), u32>,
     /// It asked for a refresh, or is still being sent its first table.
     has_walk: bool,
@@ -201,6 +208,7 @@ impl Peer {
             self.script.hold_time,
             self.script.router_id,
             self.script.takes_paths,
+            self.script.sends_paths,
         )
     }
 
@@ -291,7 +299,7 @@ impl Peer {
         // The speaker cannot know the IPv6 address of a peer that it talks to over IPv4.
         assert_ne!(route.next_hop, IpAddr::V4(own.address), "to its next hop");
         if let Some((source, _)) = route.mark() {
-            assert_ne!(source, own.number(), "back to its source: {route:?}");
+            assert!(!own.has_marked(source), "back to its source: {route:?}");
         }
     }
 

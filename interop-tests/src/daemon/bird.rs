@@ -273,7 +273,7 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
         false => String::new(),
     };
     let add_path = if neighbor.add_path {
-        " add paths rx;"
+        " add paths on;"
     } else {
         ""
     };

@@ -209,7 +209,8 @@ pub struct Neighbor {
     pub passive: bool,
     /// Whether it is a client of ours (RFC 4456).
     pub client: bool,
-    /// Whether we take several paths of a prefix from it (RFC 7911); FRR always does, ours never.
+    /// Whether we take several paths of a prefix from it and, where the daemon is asked for both at once, send them
+    /// (RFC 7911); FRR always takes them.
     pub add_path: bool,
     /// What both sign with (RFC 2385).
     pub password: Option<String>,
@@ -242,7 +243,7 @@ impl Neighbor {
         self
     }
 
-    /// The same, and we take several paths of a prefix from it.
+    /// The same, and several paths of a prefix are exchanged with it.
     #[must_use]
     pub fn add_path(mut self) -> Neighbor {
         self.add_path = true;

@@ -1,4 +1,4 @@
-//! Several paths of a prefix from a reflector to its clients (RFC 7911).
+//! Several paths of a prefix from a reflector to its clients (RFC 7911), ours on either side.
 
 use std::net::IpAddr;
 
@@ -121,4 +121,68 @@ fn frr_gets_all_paths() -> Result<()> {
 #[test]
 fn gobgp_gets_all_paths() -> Result<()> {
     anycast(Kind::Gobgp)
+}
+
+#[test]
+fn a_node_gets_all_paths() -> Result<()> {
+    anycast(Kind::Node)
+}
+
+/// A reflector of another maker sends a node all paths of a prefix, under identifiers of its own; the node shares traffic
+/// over them, and loses one when it goes.
+fn from_reflector(reflector: Kind) -> Result<()> {
+    if !can_run(&[reflector, Kind::Bird, Kind::Node]) {
+        return Ok(());
+    }
+    let lab = Lab::new("severally")?;
+    let lan = lab.lan("lan")?;
+    let [one, two, node] = [2, 3, 4].map(|host| Spec::new(65001, host));
+    let spec = Spec::new(65001, 1).reflecting();
+    let to_reflector = spec.as_neighbor();
+    let from = IpAddr::from(spec.v4);
+    let spec = spec
+        .with(one.as_neighbor().client())
+        .with(two.as_neighbor().client())
+        .with(node.as_neighbor().client().add_path());
+    let players = vec![
+        (reflector, spec),
+        (Kind::Bird, one.clone().with(to_reflector.clone())),
+        (Kind::Bird, two.clone().with(to_reflector.clone())),
+        (Kind::Node, node.with(to_reflector.add_path())),
+    ];
+    let mut daemons = stage::place(&lab, &lan, players)?;
+    stage::start_all(&mut daemons)?;
+    let [_, first, second, node] = daemons.as_mut_slice() else {
+        unreachable!("four were placed")
+    };
+    for prefix in ["10.51.0.0/24", "fd00:51::/64"] {
+        let one_of = Announcement::new(prefix);
+        first.announce(&one_of)?;
+        second.announce(&one_of)?;
+        wait_paths(&**node, from, one_of.prefix, &[&one, &two])?;
+        for spec in [&one, &two] {
+            let gateway = spec.own_address(one_of.prefix.addr());
+            stage::kernel_route(&**node, one_of.prefix, gateway)?;
+        }
+        first.withdraw(one_of.prefix)?;
+        wait_paths(&**node, from, one_of.prefix, &[&two])?;
+        first.announce(&one_of)?;
+        wait_paths(&**node, from, one_of.prefix, &[&one, &two])?;
+        second.withdraw(one_of.prefix)?;
+        wait_paths(&**node, from, one_of.prefix, &[&one])?;
+        first.withdraw(one_of.prefix)?;
+        wait_paths(&**node, from, one_of.prefix, &[])?;
+        stage::no_kernel_route(node.namespace(), one_of.prefix)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn bird_sends_a_node_all_paths() -> Result<()> {
+    from_reflector(Kind::Bird)
+}
+
+#[test]
+fn frr_sends_a_node_all_paths() -> Result<()> {
+    from_reflector(Kind::Frr)
 }

@@ -57,6 +57,8 @@ pub(crate) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extended_messages: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) add_path_receive: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) add_path_send: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_restart: Option<bool>,
@@ -211,6 +213,7 @@ impl ConfigView {
             next_hop_v6: config.next_hop_v6,
             multihop: config.multihop,
             extended_messages: config.extended_messages,
+            add_path_receive: config.add_path_receive,
             add_path_send: config.add_path_send,
             graceful_restart: config.graceful_restart,
             restart_time: time(config.restart_time),

@@ -57,6 +57,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         multihop,
         send_hold,
         extended_messages,
+        add_path_receive,
         add_path_send,
         graceful_restart,
         restart_time,
@@ -104,6 +105,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop_v6: text("next-hop-v6", next_hop_v6.as_ref()),
         multihop: text("multihop", multihop.as_ref()),
         extended_messages: text("extended-messages", extended_messages.as_ref()),
+        add_path_receive: text("add-path.receive", add_path_receive.as_ref()),
         add_path_send: text("add-path.send", add_path_send.as_ref()),
         graceful_enabled: text("graceful-restart.enabled", graceful_restart.as_ref()),
         graceful_restart_time: text(
@@ -257,6 +259,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
             .map(u32::from),
         send_hold: peer.send_hold.map(whole),
         extended_messages: Some(peer.extended_messages),
+        add_path_receive: Some(peer.add_path_receive.to_string()),
         add_path_send: Some(peer.add_path_send.to_string()),
         graceful_restart: Some(peer.graceful.enabled),
         restart_time: Some(whole(peer.graceful.restart_time)),

@@ -119,9 +119,19 @@ fn capabilities(terms: &session::Negotiated) -> v1::Capabilities {
 
 /// What is in effect of ADD-PATH: the families in which one side sends and the other receives (RFC 7911 section 4).
 fn several_paths(terms: &session::Negotiated) -> Option<Capability> {
-    let families = terms.add_path_send;
-    let sends = |family: Family| (family.afi_safi(), AddPathMode::Send);
-    (!families.is_empty()).then(|| Capability::AddPath(families.iter().map(sends).collect()))
+    let mode = |family| {
+        let receives = terms.add_path_receive.contains(family);
+        match (receives, terms.add_path_send.contains(family)) {
+            (false, false) => None,
+            (true, false) => Some(AddPathMode::Receive),
+            (false, true) => Some(AddPathMode::Send),
+            (true, true) => Some(AddPathMode::Both),
+        }
+    };
+    let families = terms.families.iter();
+    let entries = families.filter_map(|family: Family| Some((family.afi_safi(), mode(family)?)));
+    let entries: Vec<_> = entries.collect();
+    (!entries.is_empty()).then_some(Capability::AddPath(entries))
 }
 
 /// Whether a capability that both sent is in effect: a family must be the same one.

@@ -156,6 +156,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         bind_device,
         password_file: _,
         extended_messages: _,
+        add_path_receive: _,
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
@@ -224,12 +225,19 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
 }
 
 /// The same of what is offered to the peer and held against it.
-fn offers(peer: &Peer) -> [(&'static str, Cost, String); 1] {
-    [(
-        "extended-messages",
-        Cost::Reset,
-        peer.extended_messages.to_string(),
-    )]
+fn offers(peer: &Peer) -> [(&'static str, Cost, String); 2] {
+    [
+        (
+            "extended-messages",
+            Cost::Reset,
+            peer.extended_messages.to_string(),
+        ),
+        (
+            "add-path.receive",
+            Cost::Reset,
+            peer.add_path_receive.to_string(),
+        ),
+    ]
 }
 
 /// The AS as a number where it is known: `internal` is our own.

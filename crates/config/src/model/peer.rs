@@ -189,6 +189,8 @@ pub struct Peer {
     pub password_file: Option<Arc<Path>>,
     /// Messages of up to 65,535 octets are offered (RFC 8654).
     pub extended_messages: bool,
+    /// Paths of a prefix that are taken under identifiers of their own (RFC 7911).
+    pub add_path_receive: PathLimit,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
@@ -272,6 +274,7 @@ impl PartialEq for Peer {
             bind_device,
             password_file,
             extended_messages,
+            add_path_receive,
             add_path_send,
             graceful_shutdown,
             graceful,
@@ -307,6 +310,7 @@ impl PartialEq for Peer {
             && *bind_device == other.bind_device
             && *password_file == other.password_file
             && *extended_messages == other.extended_messages
+            && *add_path_receive == other.add_path_receive
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful

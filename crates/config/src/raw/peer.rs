@@ -73,6 +73,8 @@ pub struct RawPeer {
     pub password_file: Option<Text>,
     /// `extended-messages`.
     pub extended_messages: Option<Text>,
+    /// `add-path.receive`.
+    pub add_path_receive: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
@@ -127,6 +129,7 @@ impl RawPeer {
             bind_device: None,
             password_file: None,
             extended_messages: None,
+            add_path_receive: None,
             add_path_send: None,
             graceful_shutdown: None,
             graceful_enabled: None,
@@ -141,6 +144,7 @@ impl RawPeer {
     /// Reads the keys that a group, a peer and a range may all have.
     pub(crate) fn read_settings(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
         let graceful = graceful_restart(reader, section);
+        let [add_path_receive, add_path_send] = add_path(reader, section);
         RawPeer {
             remote_as: reader.text(section, "as"),
             port: reader.text(section, "port"),
@@ -165,7 +169,8 @@ impl RawPeer {
             bind_device: reader.text(section, "bind-device"),
             password_file: reader.text(section, "password-file"),
             extended_messages: reader.text(section, "extended-messages"),
-            add_path_send: add_path(reader, section),
+            add_path_receive,
+            add_path_send,
             graceful_shutdown: reader.text(section, "graceful-shutdown"),
             limits: RawLimits::read(reader, section),
             path: RawPath::read(reader, section),
@@ -175,11 +180,14 @@ impl RawPeer {
     }
 }
 
-fn add_path(reader: &mut Reader<'_>, section: &mut Section) -> Option<Text> {
-    let mut add_path = reader.sub(section, "add-path")?;
-    let send = reader.text(&mut add_path, "send");
+/// `receive` and `send`.
+fn add_path(reader: &mut Reader<'_>, section: &mut Section) -> [Option<Text>; 2] {
+    let Some(mut add_path) = reader.sub(section, "add-path") else {
+        return [None, None];
+    };
+    let both = ["receive", "send"].map(|key| reader.text(&mut add_path, key));
     reader.close(add_path);
-    send
+    both
 }
 
 /// A peer of which only graceful restart is read.

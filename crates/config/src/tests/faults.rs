@@ -406,7 +406,7 @@ fn values_of_a_peer() {
     );
     peer(
         "as: internal\n  add-path: {receive: true}",
-        "x.yaml:5:14: \"receive\" is not supported yet in this version; remove it",
+        "x.yaml:5:23: \"true\" is not a number of paths; write all, off, or a number up to 255",
     );
     peer(
         "as: internal\n  add-path: all",

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
-use wire::Prefix;
+use wire::{NextHop, Prefix};
 
-use crate::testing::{Bench, block, config, plain};
+use crate::testing::{Bench, address, block, config, plain};
 use crate::*;
 
 /// Applies what a consumer is given.
@@ -84,4 +84,36 @@ fn a_slow_consumer_gets_one_gap_and_then_the_table() {
     consume(&mut bench, fast, 1000, &mut all);
     assert_eq!(held, all);
     assert_eq!(held.len(), 100);
+}
+
+/// The next hops of the best path and those that share traffic with it.
+#[test]
+fn consumers_are_given_all_paths_that_share_traffic() {
+    let mut bench = Bench::new(config());
+    let (a, b) = (bench.up(2, PeerKind::Ebgp), bench.up(3, PeerKind::Ebgp));
+    let consumer = bench.rib.consumer_add();
+    let hops = |bench: &mut Bench| {
+        let mut hops: Vec<NextHop> = Vec::new();
+        let mut times = 0;
+        bench.rib.consume(consumer, 10, &mut |_, _, dest| {
+            hops.extend(dest.multipath().map(|path| path.next_hop));
+            times += 1;
+        });
+        (times, hops)
+    };
+    let (hop_a, hop_b) = (NextHop::V4(address(a)), NextHop::V4(address(b)));
+    bench.route(a, block(1), &plain(&[65002]));
+    assert_eq!(hops(&mut bench), (1, vec![hop_a]));
+    bench.pull();
+    let before = bench.rib.stats().totals;
+    // The best path stays, so nobody is sent anything; but the kernel has to know.
+    bench.route(b, block(1), &plain(&[65003]));
+    assert_eq!(hops(&mut bench), (1, vec![hop_a, hop_b]));
+    assert_eq!(hops(&mut bench), (0, vec![]));
+    bench.pull();
+    assert_eq!(bench.rib.stats().totals, before);
+    bench.withdraw(a, block(1));
+    assert_eq!(hops(&mut bench), (1, vec![hop_b]));
+    bench.withdraw(b, block(1));
+    assert_eq!(hops(&mut bench), (1, vec![]));
 }

@@ -1,3 +1,5 @@
+use std::num::NonZeroU8;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -279,6 +281,7 @@ fn the_originator_stands_for_the_router_id() {
         router_id: Ipv4Addr::new(10, 0, 0, 9),
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
+        paths: NonZeroU8::MIN,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
@@ -306,6 +309,7 @@ fn our_own_block_beats_the_api_and_both_beat_what_is_learned() {
         router_id: Ipv4Addr::new(10, 0, 0, 9),
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
+        paths: NonZeroU8::MIN,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),

@@ -7,7 +7,7 @@ use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{AttrView, Community, Families, Family, NextHop, Prefix};
+use wire::{AttrView, Community, Families, Family, Nlri, Prefix};
 
 use crate::testing::oracle::{Known, Oracle, To, Words};
 use crate::testing::{Bench, address, block, config, prefix, router_id, source, v6};
@@ -52,6 +52,9 @@ struct Reached {
     /// Routes that were announced again by a peer that came back, and routes that it did not announce again.
     confirmed: usize,
     dropped: usize,
+    /// Destinations of which a source had several paths, and paths that were one too many.
+    of_one_source: usize,
+    beyond: usize,
 }
 
 struct Run {
@@ -70,13 +73,25 @@ struct Run {
     /// Families with ADD-PATH in this run, for the peers that have it; none in some runs.
     add_path: Families,
     /// Routes that were announced in a former session of a peer, and not since.
-    kept: BTreeSet<(PeerId, Prefix)>,
-    /// Path identifiers at this rest.
-    ids: BTreeMap<(Prefix, PeerId), u32>,
+    kept: BTreeSet<(PeerId, Prefix, u32)>,
+    /// Whose path an identifier stands for at this rest.
+    ids: BTreeMap<(Prefix, u32), PeerId>,
     reached: Reached,
 }
 
 const PEERS: u32 = 8;
+/// The identifiers that peers with several paths of a prefix use: from 0 on, so many.
+const IDS: u32 = 4;
+
+/// How many paths of a prefix a peer may have.
+fn paths_of(peer: PeerId) -> u8 {
+    match peer.0 {
+        3 => 255,
+        4 => 2,
+        7 => 3,
+        _ => 1,
+    }
+}
 
 fn kind_of(peer: PeerId) -> PeerKind {
     match peer.0 % 4 {
@@ -156,7 +171,8 @@ impl Run {
         };
         self.oracle.sources.insert(peer, source(peer, kind.into()));
         let settings = self.settings(&to);
-        self.bench.rib.source_up(peer, source(peer, kind.into()));
+        self.bench
+            .source_of_paths(peer, kind.into(), paths_of(peer));
         self.bench.join_with(peer, &settings);
         self.up.insert(peer, to);
     }
@@ -224,8 +240,8 @@ impl Run {
     fn down(&mut self, peer: PeerId) {
         self.bench.down(peer);
         self.up.remove(&peer);
-        self.oracle.routes.retain(|(from, _), _| *from != peer);
-        self.kept.retain(|(from, _)| *from != peer);
+        self.oracle.routes.retain(|(from, ..), _| *from != peer);
+        self.kept.retain(|(from, ..)| *from != peer);
     }
 
     /// A peer goes down, and its routes of some families are kept.
@@ -238,8 +254,9 @@ impl Run {
         self.up.remove(&peer);
         self.forget_kept(peer, Families::ALL);
         let routes = &mut self.oracle.routes;
-        routes.retain(|(from, prefix), _| *from != peer || families.contains(Family::of(prefix)));
-        let kept = routes.keys().filter(|(from, _)| *from == peer);
+        routes
+            .retain(|(from, prefix, _), _| *from != peer || families.contains(Family::of(prefix)));
+        let kept = routes.keys().filter(|(from, ..)| *from == peer);
         self.kept.extend(kept);
     }
 
@@ -255,10 +272,10 @@ impl Run {
 
     fn forget_kept(&mut self, peer: PeerId, families: Families) {
         let routes = &mut self.oracle.routes;
-        self.kept.retain(|(from, prefix)| {
+        self.kept.retain(|(from, prefix, id)| {
             let goes = *from == peer && families.contains(Family::of(prefix));
             if goes {
-                routes.remove(&(*from, *prefix));
+                routes.remove(&(*from, *prefix, *id));
             }
             !goes
         });
@@ -325,25 +342,53 @@ impl Run {
             Ok(())
         };
         let attrs = words.attrs();
-        self.bench
-            .announce_as(from, prefix, &attrs, words.next_hop.into(), verdict);
-        let known = Known { words, refused };
-        self.oracle.routes.insert((from, prefix), known);
-        self.reached.confirmed += usize::from(self.kept.remove(&(from, prefix)));
+        let path_id = match paths_of(from) {
+            1 => 0,
+            _ => self.dice.below(IDS),
+        };
+        let at = (from, prefix, path_id);
+        let is_beyond = self.is_beyond(at, refused);
+        let nlri = Nlri { prefix, path_id };
+        let beyond = self
+            .bench
+            .announce_path(from, nlri, &attrs, words.next_hop.into(), verdict);
+        assert_eq!(beyond, usize::from(is_beyond), "{at:?}");
+        self.reached.beyond += beyond;
+        self.reached.confirmed += usize::from(self.kept.remove(&at));
+        if is_beyond {
+            self.oracle.routes.remove(&at);
+        } else {
+            self.oracle.routes.insert(at, Known { words, refused });
+        }
+    }
+
+    /// Whether a path that is announced is one more than its source may have.
+    fn is_beyond(&self, at: (PeerId, Prefix, u32), refused: bool) -> bool {
+        let keeps = self.bench.rib.config().keep_rejected;
+        let (from, prefix, path_id) = at;
+        let own = (0..IDS).filter(|id| {
+            let at = (from, prefix, *id);
+            let known = self.oracle.routes.get(&at);
+            known.is_some_and(|known| keeps || !known.refused) && !self.kept.contains(&at)
+        });
+        let own: Vec<u32> = own.collect();
+        let is_kept = keeps || !refused;
+        is_kept && !own.contains(&path_id) && own.len() >= usize::from(paths_of(from))
     }
 
     fn withdraw(&mut self) {
         let announced = self.oracle.routes.keys().copied();
-        let announced: Vec<(PeerId, Prefix)> = announced
-            .filter(|(from, _)| *from < PeerId::FIRST_PEER || self.up.contains_key(from))
+        let announced: Vec<(PeerId, Prefix, u32)> = announced
+            .filter(|(from, ..)| *from < PeerId::FIRST_PEER || self.up.contains_key(from))
             .collect();
         if announced.is_empty() {
             return;
         }
-        let (from, prefix) = self.dice.pick(&announced);
-        self.bench.withdraw(from, prefix);
-        self.oracle.routes.remove(&(from, prefix));
-        self.kept.remove(&(from, prefix));
+        let at = self.dice.pick(&announced);
+        let (from, prefix, path_id) = at;
+        self.bench.rib.withdraw(from, Nlri { prefix, path_id });
+        self.oracle.routes.remove(&at);
+        self.kept.remove(&at);
     }
 
     fn step(&mut self) {
@@ -498,7 +543,7 @@ impl Run {
         paths
     }
 
-    /// The listing of what a peer is sent is what it was sent, and a path has one identifier for everybody.
+    /// The listing of what a peer is sent is what it was sent, and an identifier stands for one path for everybody.
     fn listing_out(
         &mut self,
         to: &To,
@@ -509,8 +554,8 @@ impl Run {
         let mut ids = std::mem::take(&mut self.ids);
         self.list(Listing::Out(to.id), &mut |view| {
             if view.path_id != 0 {
-                let id = *ids.entry((view.prefix, view.peer)).or_insert(view.path_id);
-                assert_eq!(id, view.path_id, "{} from {:?}", view.prefix, view.peer);
+                let of = *ids.entry((view.prefix, view.path_id)).or_insert(view.peer);
+                assert_eq!(of, view.peer, "{} under {}", view.prefix, view.path_id);
             }
             let words = Words::read(view.attrs, &view.next_hop);
             listed.insert((view.prefix, view.path_id), words);
@@ -540,15 +585,13 @@ impl Run {
     }
 
     /// Best paths, all paths, what the consumer holds, and that nothing else is kept.
-    fn tables(&self) {
+    fn tables(&mut self) {
         let mut best = BTreeMap::new();
         for prefix in self.oracle.prefixes() {
-            if let Some((peer, words)) = self.oracle.best(&prefix) {
+            if let Some((from, words)) = self.oracle.best(&prefix) {
                 best.insert(prefix, words.clone());
-                assert_eq!(
-                    self.bench.rib.best(&prefix).map(|view| view.peer),
-                    Some(peer)
-                );
+                let view = self.bench.rib.best(&prefix);
+                assert_eq!(view.map(|view| (view.peer, view.path_id)), Some(from));
             }
         }
         assert_eq!(self.mirror, best);
@@ -567,7 +610,8 @@ impl Run {
         let mut paths = BTreeMap::new();
         self.list(Listing::In(None), &mut |view| {
             let words = Words::read(view.attrs, &view.next_hop);
-            paths.insert((view.peer, view.prefix), (words, view.refusal.is_some()));
+            let at = (view.peer, view.prefix, view.path_id);
+            paths.insert(at, (words, view.refusal.is_some()));
         });
         let expected = known().map(|(at, known)| (*at, (known.words.clone(), known.refused)));
         assert_eq!(paths, expected.collect());
@@ -577,8 +621,12 @@ impl Run {
             .collect();
         assert_eq!(stats.attribute_sets, sets.len());
         assert_eq!(stats.paths, known().count());
-        let prefixes: BTreeSet<Prefix> = known().map(|((_, prefix), _)| *prefix).collect();
+        let prefixes: BTreeSet<Prefix> = known().map(|((_, prefix, _), _)| *prefix).collect();
         assert_eq!(stats.destinations, prefixes.len());
+        let places: BTreeSet<_> = known()
+            .map(|((from, prefix, _), _)| (from, prefix))
+            .collect();
+        self.reached.of_one_source += known().count() - places.len();
     }
 }
 
@@ -602,6 +650,8 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     reached.holes += run.reached.holes;
     reached.confirmed += run.reached.confirmed;
     reached.dropped += run.reached.dropped;
+    reached.of_one_source += run.reached.of_one_source;
+    reached.beyond += run.reached.beyond;
     reached.withdrawals_in_place += usize::from(run.bench.rib.stats().totals.withdrawn > 0);
 }
 
@@ -627,36 +677,6 @@ fn at_rest_everybody_holds_what_an_oracle_says() {
     assert!(reached.holes > 1000, "{reached:?}");
     assert!(reached.confirmed > 200, "{reached:?}");
     assert!(reached.dropped > 150, "{reached:?}");
-}
-
-/// The next hops of the best path and those that share traffic with it.
-#[test]
-fn consumers_are_given_all_paths_that_share_traffic() {
-    let mut bench = Bench::new(config());
-    let (a, b) = (bench.up(2, PeerKind::Ebgp), bench.up(3, PeerKind::Ebgp));
-    let consumer = bench.rib.consumer_add();
-    let hops = |bench: &mut Bench| {
-        let mut hops: Vec<NextHop> = Vec::new();
-        let mut times = 0;
-        bench.rib.consume(consumer, 10, &mut |_, _, dest| {
-            hops.extend(dest.multipath().map(|path| path.next_hop));
-            times += 1;
-        });
-        (times, hops)
-    };
-    let (hop_a, hop_b) = (NextHop::V4(address(a)), NextHop::V4(address(b)));
-    bench.route(a, block(1), &crate::testing::plain(&[65002]));
-    assert_eq!(hops(&mut bench), (1, vec![hop_a]));
-    bench.pull();
-    let before = bench.rib.stats().totals;
-    // The best path stays, so nobody is sent anything; but the kernel has to know.
-    bench.route(b, block(1), &crate::testing::plain(&[65003]));
-    assert_eq!(hops(&mut bench), (1, vec![hop_a, hop_b]));
-    assert_eq!(hops(&mut bench), (0, vec![]));
-    bench.pull();
-    assert_eq!(bench.rib.stats().totals, before);
-    bench.withdraw(a, block(1));
-    assert_eq!(hops(&mut bench), (1, vec![hop_b]));
-    bench.withdraw(b, block(1));
-    assert_eq!(hops(&mut bench), (1, vec![]));
+    assert!(reached.of_one_source > 1000, "{reached:?}");
+    assert!(reached.beyond > 100, "{reached:?}");
 }

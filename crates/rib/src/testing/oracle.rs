@@ -87,37 +87,40 @@ pub(crate) struct To {
     pub(crate) drained: bool,
 }
 
-/// All that was announced, by source and prefix.
+/// A path: who announced it, and under which identifier.
+pub(crate) type From = (PeerId, u32);
+
+/// All that was announced, by source, prefix and path identifier.
 #[derive(Default)]
 pub(crate) struct Oracle {
     pub(crate) sources: BTreeMap<PeerId, SourceInfo>,
-    pub(crate) routes: BTreeMap<(PeerId, Prefix), Known>,
+    pub(crate) routes: BTreeMap<(PeerId, Prefix, u32), Known>,
 }
 
 impl Oracle {
     pub(crate) fn prefixes(&self) -> Vec<Prefix> {
-        let mut prefixes: Vec<Prefix> = self.routes.keys().map(|(_, prefix)| *prefix).collect();
+        let mut prefixes: Vec<Prefix> = self.routes.keys().map(|(_, prefix, _)| *prefix).collect();
         prefixes.sort();
         prefixes.dedup();
         prefixes
     }
 
     /// The best path: rung by rung, whoever is not the best so far drops out (RFC 4271 9.1.2.2).
-    pub(crate) fn best(&self, prefix: &Prefix) -> Option<(PeerId, &Words)> {
+    pub(crate) fn best(&self, prefix: &Prefix) -> Option<(From, &Words)> {
         self.best_of(self.usable(prefix))
     }
 
-    fn usable(&self, prefix: &Prefix) -> Vec<(PeerId, &Words)> {
-        let all = self.routes.iter().filter(|((_, at), _)| at == prefix);
+    fn usable(&self, prefix: &Prefix) -> Vec<(From, &Words)> {
+        let all = self.routes.iter().filter(|((_, at, _), _)| at == prefix);
         let usable = all.filter(|(_, known)| !known.refused);
         usable
-            .map(|((peer, _), known)| (*peer, &known.words))
+            .map(|((peer, _, id), known)| ((*peer, *id), &known.words))
             .collect()
     }
 
-    fn best_of<'a>(&self, mut left: Vec<(PeerId, &'a Words)>) -> Option<(PeerId, &'a Words)> {
+    fn best_of<'a>(&self, mut left: Vec<(From, &'a Words)>) -> Option<(From, &'a Words)> {
         let kind = |peer: PeerId| self.sources[&peer].kind;
-        least(&mut left, |(peer, _)| match kind(*peer) {
+        least(&mut left, |((peer, _), _)| match kind(*peer) {
             SourceKind::Local => 0,
             SourceKind::Api => 1,
             SourceKind::Ebgp | SourceKind::IbgpClient | SourceKind::IbgpNonClient => 2,
@@ -138,16 +141,17 @@ impl Oracle {
                 .clone()
                 .all(|(_, other)| other.med.unwrap_or(0) >= words.med.unwrap_or(0))
         });
-        least(&mut left, |(peer, _)| {
+        least(&mut left, |((peer, _), _)| {
             u32::from(kind(*peer) != SourceKind::Ebgp)
         });
-        least(&mut left, |(peer, words)| {
+        least(&mut left, |((peer, _), words)| {
             u32::from(words.originator.unwrap_or(self.sources[peer].router_id))
         });
         least(&mut left, |(_, words)| {
             u32::try_from(words.clusters.len()).unwrap()
         });
-        least(&mut left, |(peer, _)| u32::from(address(*peer)));
+        least(&mut left, |((peer, _), _)| u32::from(address(*peer)));
+        least(&mut left, |((_, id), _)| *id);
         assert!(left.len() < 2, "one is the best");
         left.first().copied()
     }
@@ -165,7 +169,7 @@ impl Oracle {
             let Some(best) = self.best_of(left.clone()) else {
                 break;
             };
-            left.retain(|(peer, _)| *peer != best.0);
+            left.retain(|(from, _)| *from != best.0);
             paths.extend(self.sent(to, prefix, best));
         }
         paths.sort();
@@ -173,8 +177,8 @@ impl Oracle {
     }
 
     /// A path as a receiver should hold it, if it may have it.
-    fn sent(&self, to: &To, prefix: &Prefix, path: (PeerId, &Words)) -> Option<Words> {
-        let (from, best) = path;
+    fn sent(&self, to: &To, prefix: &Prefix, path: (From, &Words)) -> Option<Words> {
+        let ((from, _), best) = path;
         let kind = self.sources[&from].kind;
         let local = matches!(kind, SourceKind::Local | SourceKind::Api);
         if to.local_only && !local {

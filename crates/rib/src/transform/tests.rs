@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use wire::{Asn, Community, EncodeContext, Families};
 
@@ -27,6 +28,7 @@ fn source(kind: SourceKind) -> SourceInfo {
         router_id: Ipv4Addr::new(10, 0, 0, 2),
         address: IpAddr::from([10, 0, 0, 2]),
         own_addresses: Vec::new(),
+        paths: NonZeroU8::MIN,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),

@@ -45,6 +45,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         extended_messages: false,
+        add_path_receive: false,
         add_path_send: false,
         graceful: None,
         seed: 42,

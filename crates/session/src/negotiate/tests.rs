@@ -19,6 +19,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         extended_messages: false,
+        add_path_receive: false,
         add_path_send: false,
         graceful: None,
         seed: 1,
@@ -94,6 +95,40 @@ fn several_paths_are_sent_where_we_offer_and_the_peer_takes_them() {
     let capabilities = vec![multiprotocol(v4), Capability::AddPath(entries.to_vec())];
     let terms = agree(&offers, open(64513, capabilities)).unwrap();
     assert_eq!(terms.add_path_send, only(v4));
+}
+
+#[test]
+fn several_paths_are_taken_where_we_offer_and_the_peer_sends_them() {
+    let [v4, v6] = [Family::Ipv4Unicast, Family::Ipv6Unicast];
+    let (receive, send, both) = (AddPathMode::Receive, AddPathMode::Send, AddPathMode::Both);
+    for (takes, sends, mode) in [
+        (true, false, receive),
+        (false, true, send),
+        (true, true, both),
+    ] {
+        let offers = Settings {
+            add_path_receive: takes,
+            add_path_send: sends,
+            ..settings()
+        };
+        let entries = [v4, v6].map(|family| (family.afi_safi(), mode));
+        let ours = our_open(&offers).capabilities;
+        assert!(ours.contains(&Capability::AddPath(entries.to_vec())));
+        let theirs = [(v4, send), (v6, receive)];
+        let theirs = theirs.map(|(family, mode)| (family.afi_safi(), mode));
+        let theirs = vec![
+            multiprotocol(v4),
+            multiprotocol(v6),
+            Capability::AddPath(theirs.to_vec()),
+        ];
+        let terms = agree(&offers, open(64513, theirs)).unwrap();
+        let only = |is_agreed, family| match is_agreed {
+            true => Families::only(family),
+            false => Families::EMPTY,
+        };
+        assert_eq!(terms.add_path_receive, only(takes, v4));
+        assert_eq!(terms.add_path_send, only(sends, v6));
+    }
 }
 
 /// RFC 8654 4: only once both have said so.

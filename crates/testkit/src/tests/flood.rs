@@ -238,7 +238,7 @@ fn what_was_read_at_once_is_taken_in_slices() {
         octets::code::LOCAL_PREF,
         vec![0, 0, 0, 100],
     );
-    let said = octets::announce(&prefixes, &route);
+    let said = octets::announce(&prefixes, None, &route);
     for read in [50_000, 4096, 1000, 65_536] {
         let mut net = Net::new(65_536);
         let rr = reflector(&mut net, 250);

@@ -259,6 +259,7 @@ fn scripted(net: &mut Net, most: &str) -> (NodeId, PeerHandle) {
         router_id: [10, 0, 0, 7].into(),
         hold_time: 0,
         takes_paths: false,
+        sends_paths: false,
     });
     (rr, peer)
 }

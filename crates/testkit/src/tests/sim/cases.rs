@@ -343,7 +343,7 @@ fn the_end_of_the_table_is_told_once_and_behind_all_of_it() {
             for is_v6 in [false, true] {
                 let held = peer.at_end_of_rib(is_v6).expect("End-of-RIB came");
                 let stable = world.oracle.table(*joined);
-                let fed = world.oracle.party(feeder).script.number();
+                let fed = world.oracle.party(feeder).script.mark(0);
                 let mut count = 0;
                 for (prefix, paths) in stable {
                     let is_fed = paths[0].mark().is_some_and(|(from, _)| from == fed);

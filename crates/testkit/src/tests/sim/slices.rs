@@ -105,10 +105,10 @@ fn storm(updates: u32, step: Duration) -> (Vec<PeerEnd>, Duration, Duration) {
             while world.net.unsaid(from) < 100_000 && left > 0 {
                 let block = blocks.next().unwrap_or_default();
                 if world.dice.one_in(4) {
-                    world.net.say(from, octets::withdraw(block));
+                    world.net.say(from, octets::withdraw(block, None));
                 } else {
                     let route = world.plain(from, false);
-                    world.net.say(from, octets::announce(block, &route));
+                    world.net.say(from, octets::announce(block, None, &route));
                 }
                 left = left.saturating_sub(1000);
             }

@@ -96,6 +96,7 @@ impl Storm {
         let plan = Plan {
             kinds: kinds(&mut dice),
             takes_paths: dice.roll() & dice.roll(),
+            sends_paths: dice.roll() & dice.roll(),
             hold_time: dice.pick(&[3, 9, 90]),
             tombstones: 1000,
             role: dice.pick(&[Role::Reflector, Role::Reflector, Role::Node]),

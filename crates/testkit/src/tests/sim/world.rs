@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) kinds: Vec<Kind>,
     /// Which of them take several paths of a prefix, as the bits of a number.
     pub(super) takes_paths: u64,
+    /// Which of them say several.
+    pub(super) sends_paths: u64,
     /// Of each peer, in seconds.
     pub(super) hold_time: u16,
     pub(super) tombstones: usize,
@@ -39,6 +41,7 @@ impl Plan {
         Plan {
             kinds: kinds.to_vec(),
             takes_paths: 0,
+            sends_paths: 0,
             hold_time: 9,
             tombstones: 1000,
             role: Role::Reflector,
@@ -67,10 +70,15 @@ impl Plan {
                 255 => "all".into(),
                 some => some.to_string(),
             };
+            let taken = if party.script.sends_paths {
+                "all"
+            } else {
+                "off"
+            };
             let hop = if party.next_hop_self { "self" } else { "auto" };
             writeln!(
                 text,
-                "  - {{address: {}, {what}, export: {export}, next-hop: {hop}, next-hop-v6: \"{OUR_V6}\", passive: true, add-path: {{send: {paths}}}, hold-time: {}}}",
+                "  - {{address: {}, {what}, export: {export}, next-hop: {hop}, next-hop-v6: \"{OUR_V6}\", passive: true, add-path: {{send: {paths}, receive: {taken}}}, hold-time: {}}}",
                 party.script.address, self.hold_time
             )
             .unwrap();
@@ -109,6 +117,7 @@ fn script(plan: &Plan, index: usize) -> PeerScript {
         router_id: Ipv4Addr::from(0x0101_ffff - number),
         hold_time: plan.hold_time,
         takes_paths: plan.takes_paths >> index & 1 == 1,
+        sends_paths: plan.sends_paths >> index & 1 == 1,
     }
 }
 
@@ -210,26 +219,41 @@ impl World {
         self.settle_ends();
     }
 
-    /// A peer announces one route for some prefixes of one family. Nothing happens unless it is up.
+    /// A peer announces one route for some prefixes of one family, under one of its identifiers if it sends any. Nothing
+    /// happens unless it is up.
     pub(super) fn announce(&mut self, peer: PeerHandle, prefixes: &[Prefix], route: &Route) {
         if !self.net.peer(peer).is_established() {
             return;
         }
-        self.net.say(peer, octets::announce(prefixes, route));
+        let mut route = route.clone();
+        let id = self.some_id(peer);
+        if let (Some(id), Some((_, number))) = (id, route.mark()) {
+            let mark = self.oracle.party(peer).script.mark(id);
+            let mark = [mark, number].map(u32::to_be_bytes).concat();
+            route.set(OPTIONAL | TRANSITIVE, code::MARK, mark);
+        }
+        self.net.say(peer, octets::announce(prefixes, id, &route));
         for prefix in prefixes {
-            self.oracle.announce(peer, *prefix, route.clone());
+            let id = id.unwrap_or(0);
+            self.oracle.announce(peer, id, *prefix, route.clone());
         }
     }
 
-    /// A peer withdraws some prefixes of one family.
+    /// A peer withdraws some prefixes of one family, those under one of its identifiers if it sends any.
     pub(super) fn withdraw(&mut self, peer: PeerHandle, prefixes: &[Prefix]) {
         if !self.net.peer(peer).is_established() {
             return;
         }
-        self.net.say(peer, octets::withdraw(prefixes));
+        let id = self.some_id(peer);
+        self.net.say(peer, octets::withdraw(prefixes, id));
         for prefix in prefixes {
-            self.oracle.withdraw(peer, *prefix);
+            self.oracle.withdraw(peer, id.unwrap_or(0), *prefix);
         }
+    }
+
+    fn some_id(&mut self, peer: PeerHandle) -> Option<u32> {
+        let sends = self.oracle.party(peer).script.sends_paths;
+        sends.then(|| self.dice.pick(&[0, 1, 7]))
     }
 
     /// Other settings for a peer, by a reload.
@@ -298,7 +322,7 @@ impl World {
         route.set(TRANSITIVE, code::ORIGIN, vec![0]);
         route.set(TRANSITIVE, code::AS_PATH, path);
         self.number += 1;
-        let mark = [party.script.number(), self.number].map(u32::to_be_bytes);
+        let mark = [party.script.mark(0), self.number].map(u32::to_be_bytes);
         route.set(OPTIONAL | TRANSITIVE, code::MARK, mark.concat());
         route
     }
