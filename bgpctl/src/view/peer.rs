@@ -56,6 +56,8 @@ struct StateView {
     last_error: Option<ErrorView>,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     kept_until: Option<String>,
     malformed: MalformedCountersView,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,6 +245,7 @@ impl StateView {
             received: CountersView::new(state.received.unwrap_or_default()),
             last_error: state.last_error.map(ErrorView::new),
             warnings: state.warnings,
+            hostname: some(state.hostname),
             kept_until: at(state.kept_until),
             malformed: MalformedCountersView::new(state.malformed.unwrap_or_default()),
             last_malformed: state.last_malformed.map(MalformedView::new),

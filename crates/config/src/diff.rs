@@ -197,6 +197,7 @@ fn changed(old: &Peer, new: &Peer, guards: &GuardEffects, subject: Subject) -> O
 fn speaker(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     let restart = [
         (old.name != new.name, "name"),
+        (old.hostname != new.hostname, "hostname"),
         (old.router_id != new.router_id, "router-id"),
         (old.cluster_id != new.cluster_id, "cluster-id"),
         (old.listen != new.listen, "listen"),

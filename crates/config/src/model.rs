@@ -26,7 +26,8 @@ pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, 
 pub(crate) use session::SessionFields;
 pub use session::SessionSettings;
 pub use settings::{
-    Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN,
+    Api, Farewell, Hostname, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop,
+    RT_TABLE_MAIN,
 };
 
 /// Which program the configuration is for. Defaults differ, and a reflector has no kernel.
@@ -45,6 +46,8 @@ pub struct Config {
     pub role: Role,
     /// The node's name, for logs and for a router id when nothing better is known.
     pub name: Option<String>,
+    /// The name that peers are told, for people.
+    pub hostname: Hostname,
     /// Our AS number (RFC 6793).
     pub local_as: Asn,
     /// BGP Identifier (RFC 6286), never 0. `None`: to be chosen at run time.

@@ -22,6 +22,7 @@ pub(crate) struct RawConfig {
     /// Start of the file, where missing keys are reported.
     pub(crate) at: Location,
     pub(crate) name: Option<Text>,
+    pub(crate) hostname: Option<Text>,
     pub(crate) local_as: Option<Text>,
     pub(crate) router_id: Option<Text>,
     pub(crate) cluster_id: Option<Text>,
@@ -98,6 +99,7 @@ impl RawConfig {
         let raw = RawConfig {
             at,
             name: reader.text(&mut top, "name"),
+            hostname: reader.text(&mut top, "hostname"),
             local_as: reader.text(&mut top, "as"),
             router_id: reader.text(&mut top, "router-id"),
             cluster_id: reader.text(&mut top, "cluster-id"),

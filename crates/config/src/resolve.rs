@@ -74,6 +74,7 @@ fn resolve_into(raw: &RawConfig, role: Role, faults: &mut Faults) -> Option<Conf
     let config = Config {
         role,
         name: Slot::read(faults, raw.name.as_ref(), values::name).value(),
+        hostname: process::hostname(faults, raw.hostname.as_ref()),
         local_as: local_as.value_or(wire::Asn(0)),
         router_id,
         cluster_id: Slot::read(faults, raw.cluster_id.as_ref(), values::identifier).value(),

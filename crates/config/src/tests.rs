@@ -242,7 +242,7 @@ fn variables_are_expanded_in_values_only() {
 #[test]
 fn every_key_is_read() {
     let config = node(
-        "name: n\nas: 64512\nrouter-id: 10.0.0.1\ncluster-id: 10.0.0.9\n\
+        "name: n\nhostname: n.example.com\nas: 64512\nrouter-id: 10.0.0.1\ncluster-id: 10.0.0.9\n\
          listen: {addresses: [10.0.0.1, fd00::1], port: 1790}\n\
          kernel: {enabled: true, protocol: 200, metric: 7, table: 100, blackhole-metric: 4000, on-stop: remove, resolve-via-default: true, ecmp: false}\n\
          peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, extended-messages: false, add-path: {send: 3, receive: all}, graceful-restart: {enabled: false, restart-time: 60, stale-time: 30}}\n\
@@ -250,6 +250,7 @@ fn every_key_is_read() {
          multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000, routes: 2MiB}\n",
     );
     assert_eq!(config.cluster_id, Some([10, 0, 0, 9].into()));
+    assert_eq!(config.hostname, Hostname::Named("n.example.com".into()));
     let kernel = config.kernel.unwrap();
     assert_eq!(
         (kernel.protocol, kernel.metric, kernel.table),
@@ -308,8 +309,10 @@ fn every_key_is_read() {
         (config.log.level, config.log.format),
         (LogLevel::Debug, LogFormat::Json)
     );
-    let off = node("as: 1\nlisten: off\nkernel: {enabled: false}\n");
+    let off = node("as: 1\nlisten: off\nhostname: off\nkernel: {enabled: false}\n");
     assert_eq!((off.listen, off.kernel), (None, None));
+    assert_eq!(off.hostname, Hostname::Off);
+    assert_eq!(node("as: 1\n").hostname, Hostname::OfSpeaker);
 }
 
 #[test]

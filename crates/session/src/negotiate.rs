@@ -113,6 +113,16 @@ impl Negotiated {
         }
     }
 
+    /// The name that the peer gives itself, with its domain if it has one. Nothing depends on it.
+    pub fn peer_name(&self) -> Option<String> {
+        let mut capabilities = self.received.capabilities.iter();
+        capabilities.find_map(|capability| match capability {
+            Capability::Fqdn { host, domain } if domain.is_empty() => Some(host.clone()),
+            Capability::Fqdn { host, domain } => Some(format!("{host}.{domain}")),
+            _ => None,
+        })
+    }
+
     /// The hold time as a length of time; None: off.
     pub fn hold(&self) -> Option<Duration> {
         (self.hold_time != 0).then(|| Duration::from_secs(u64::from(self.hold_time)))
@@ -146,6 +156,13 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
             graceful,
             settings.families,
         )));
+    }
+    if let Some(name) = &settings.hostname {
+        let (host, domain) = name.split_once('.').unwrap_or((name, ""));
+        capabilities.push(Capability::Fqdn {
+            host: host.to_owned(),
+            domain: domain.to_owned(),
+        });
     }
     Open::new(
         settings.local_as,

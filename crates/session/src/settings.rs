@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wire::{Asn, Families};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub remote_as: RemoteAs,
     /// Our BGP Identifier; not 0.
     pub router_id: Ipv4Addr,
+    /// Our name, which the peer is told for people to read (draft-walton-bgp-hostname-capability).
+    pub hostname: Option<Arc<str>>,
     /// The hold time that we propose, in seconds: 0 (off) or at least 3 (RFC 4271 4.2).
     pub hold_time: u16,
     /// Seconds between keepalives. None: a third of the negotiated hold time; a longer time than that is cut to it.

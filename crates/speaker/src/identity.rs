@@ -1,11 +1,12 @@
 //! Who this speaker is on the wire.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use wire::Asn;
 
-/// The numbers a speaker goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The numbers and the name that a speaker goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Our AS number.
     pub local_as: Asn,
@@ -13,6 +14,8 @@ pub struct Identity {
     pub router_id: Ipv4Addr,
     /// The cluster id we reflect with (RFC 4456 section 7); the router id unless configured.
     pub cluster_id: Ipv4Addr,
+    /// Our name, for people who look at our peers; `None`: they are not told one.
+    pub hostname: Option<Arc<str>>,
 }
 
 impl Identity {
@@ -25,7 +28,13 @@ impl Identity {
             .router_id
             .or(usable)
             .unwrap_or_else(|| hashed(config.name.as_deref().unwrap_or_default()));
+        let hostname = match &config.hostname {
+            config::Hostname::OfSpeaker => config.name.as_deref(),
+            config::Hostname::Off => None,
+            config::Hostname::Named(name) => Some(&**name),
+        };
         Identity {
+            hostname: hostname.map(Arc::from),
             local_as: config.local_as,
             router_id,
             cluster_id: config.cluster_id.unwrap_or(router_id),

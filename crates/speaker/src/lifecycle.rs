@@ -188,6 +188,7 @@ impl Speaker {
                 config::RemoteAs::External => RemoteAs::External,
             },
             router_id: self.identity.router_id,
+            hostname: self.identity.hostname.clone(),
             hold_time: config.hold_time.seconds(),
             keepalive: config.keepalive.map(NonZeroU16::get),
             connect_retry: config.connect_retry,

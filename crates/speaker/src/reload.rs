@@ -67,6 +67,7 @@ impl Speaker {
     fn keep_until_restart(&mut self, old: &Config) {
         let config = &mut self.config;
         config.name.clone_from(&old.name);
+        config.hostname.clone_from(&old.hostname);
         config.router_id = old.router_id;
         config.cluster_id = old.cluster_id;
         config.listen.clone_from(&old.listen);

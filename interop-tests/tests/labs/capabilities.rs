@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use interop_tests::daemon::{
-    Announcement, Daemon, Kind, Ours, ROUTE_LIMIT, Role, Spec, can_run, wait_no_route, wait_route,
+    Announcement, Daemon, Frr, Kind, Ours, ROUTE_LIMIT, Role, Spec, can_run, wait_no_route,
+    wait_route,
 };
 use interop_tests::lab::Lab;
 use interop_tests::{LabError, Result, wait_for};
@@ -96,4 +97,36 @@ fn long_attributes_pass_to_frr() -> Result<()> {
 #[test]
 fn long_attributes_pass_to_a_node() -> Result<()> {
     long_attributes(Kind::Node)
+}
+
+/// FRR shows the name that we give ourselves, and we the one of its host.
+#[test]
+fn frr_and_a_node_know_each_other_by_name() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Frr]) {
+        return Ok(());
+    }
+    let lab = Lab::new("names")?;
+    let lan = lab.lan("lan")?;
+    let (node, frr) = (Spec::new(65001, 1), Spec::new(65001, 2));
+    let (to_node, to_frr) = (node.as_neighbor(), frr.as_neighbor());
+    let (node_at, frr_at) = (to_node.address, to_frr.address);
+    let namespace = stage::on_lan(&lab, &lan, "node", &node)?;
+    let mut node = Ours::new(Role::Node, &namespace, node.with(to_frr))
+        .with_configuration("hostname: node-7.example.com");
+    let namespace = stage::on_lan(&lab, &lan, "frr", &frr)?;
+    let mut frr = Frr::new(&namespace, frr.with(to_node));
+    node.start()?;
+    frr.start()?;
+    stage::all_up(&node)?;
+    stage::all_up(&frr)?;
+    let seen = frr.ask(&[&format!("show bgp neighbors {node_at}")])?;
+    assert!(
+        seen.contains("node-7") && seen.contains("example.com"),
+        "{seen}"
+    );
+    let peer = node.peer(frr_at)?;
+    let name = peer["state"]["hostname"].as_str().unwrap_or_default();
+    let host = namespace.run(&["hostname"])?;
+    assert!(host.trim().starts_with(name) && !name.is_empty(), "{peer}");
+    Ok(())
 }

@@ -76,6 +76,7 @@ impl PeerView {
         };
         page.line("AS", format!("{}{kind}", self.remote_as()));
         page.maybe("router id", state.remote_router_id.as_ref());
+        page.maybe("host name", state.hostname.as_ref());
         let (hold, keepalive) = match &state.timers {
             Some(timers) => (timers.hold_time.as_str(), timers.keepalive.as_str()),
             None => ("-", "-"),

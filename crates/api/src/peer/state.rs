@@ -50,6 +50,9 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
             .into_iter()
             .map(|hindrance| hindrance.cause)
             .collect(),
+        hostname: terms
+            .and_then(session::Negotiated::peer_name)
+            .unwrap_or_default(),
         kept_until: peer.kept().map(|kept| wall.timestamp(kept.until)),
         last_malformed: malformed::last(peer.malformations(), wall),
         malformed: Some(malformed::counters(peer.malformations())),

@@ -250,6 +250,7 @@ fn what_needs_a_restart_says_so() {
         ("log: {format: json}\n", "log"),
         ("limits: {tombstones: 5000}\n", "limits"),
         ("name: n\n", "name"),
+        ("hostname: n\n", "hostname"),
         ("cluster-id: 10.0.0.9\n", "cluster-id"),
         ("multipath: {relax: false}\n", "multipath"),
     ] {

@@ -5,6 +5,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Which name peers are told of us, by the FQDN capability.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hostname {
+    /// That of the speaker.
+    #[default]
+    OfSpeaker,
+    /// None.
+    Off,
+    /// This one.
+    Named(Box<str>),
+}
+
 /// Where to wait for connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {

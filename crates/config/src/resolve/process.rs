@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Problem};
 use crate::model::{
-    Api, Farewell, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop, RT_TABLE_MAIN, Role,
-    Slot,
+    Api, Farewell, Hostname, Kernel, Limits, Listen, Log, LogFormat, LogLevel, OnStop,
+    RT_TABLE_MAIN, Role, Slot,
 };
 use crate::raw::{RawConfig, RawKernel, RawListen, RawProcess};
+use crate::section::Text;
 
 /// Longest path of a Unix socket, in octets, without its closing zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
@@ -263,6 +264,14 @@ fn socket_path(text: &str) -> Parsed<PathBuf> {
         ));
     }
     Ok(path)
+}
+
+pub(super) fn hostname(faults: &mut Faults, raw: Option<&Text>) -> Hostname {
+    let hostname = Slot::read(faults, raw, |text| match text {
+        "off" => Ok(Hostname::Off),
+        _ => values::name(text).map(|name| Hostname::Named(name.into())),
+    });
+    hostname.value_or(Hostname::OfSpeaker)
 }
 
 pub(super) fn log(faults: &mut Faults, raw: &RawProcess) -> Log {

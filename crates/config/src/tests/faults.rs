@@ -32,8 +32,8 @@ fn unknown_keys() {
             "x.yaml:3:5: the peer has no \"address\"; write \"address: ADDRESS\"",
             "x.yaml:3:5: unknown key \"adress\"; did you mean \"address\"?",
             "x.yaml:6:3: unknown key \"levl\"; did you mean \"level\"?",
-            "x.yaml:7:1: unknown key \"hold_time\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
-            "x.yaml:8:1: unknown key \"zzz\"; known here: name, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
+            "x.yaml:7:1: unknown key \"hold_time\"; known here: name, hostname, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
+            "x.yaml:8:1: unknown key \"zzz\"; known here: name, hostname, as, router-id, cluster-id, listen, advertise, pools, prefix-sets, kernel, groups, peers, dynamic-peers, on-stop, drain-time, multipath, api, log, limits",
         ],
     );
     peer(

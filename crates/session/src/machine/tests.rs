@@ -35,6 +35,7 @@ fn settings() -> Settings {
         local_as: LOCAL_AS,
         remote_as: RemoteAs::Exactly(REMOTE_AS),
         router_id: LOCAL_ID,
+        hostname: None,
         hold_time: 90,
         keepalive: None,
         connect_retry: Duration::from_secs(5),

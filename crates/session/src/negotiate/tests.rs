@@ -9,6 +9,7 @@ fn settings() -> Settings {
         local_as: Asn(64512),
         remote_as: RemoteAs::Exactly(Asn(64513)),
         router_id: Ipv4Addr::new(10, 0, 0, 1),
+        hostname: None,
         hold_time: 90,
         keepalive: None,
         connect_retry: Duration::from_secs(5),
@@ -129,6 +130,28 @@ fn several_paths_are_taken_where_we_offer_and_the_peer_sends_them() {
         assert_eq!(terms.add_path_receive, only(takes, v4));
         assert_eq!(terms.add_path_send, only(sends, v6));
     }
+}
+
+#[test]
+fn names_are_told_for_people() {
+    for (name, host, domain) in [
+        ("node-1", "node-1", ""),
+        ("node-1.example.com", "node-1", "example.com"),
+    ] {
+        let settings = Settings {
+            hostname: Some(name.into()),
+            ..settings()
+        };
+        let fqdn = Capability::Fqdn {
+            host: host.into(),
+            domain: domain.into(),
+        };
+        assert_eq!(our_open(&settings).capabilities.last(), Some(&fqdn));
+        let terms = agree(&settings, open(64513, vec![fqdn])).unwrap();
+        assert_eq!(terms.peer_name().as_deref(), Some(name));
+    }
+    let terms = agree(&settings(), open(64513, vec![])).unwrap();
+    assert_eq!(terms.peer_name(), None);
 }
 
 /// RFC 8654 4: only once both have said so.
