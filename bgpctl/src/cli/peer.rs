@@ -215,6 +215,10 @@ pub(crate) struct PeerAddArgs {
     /// How many paths of a prefix to take from it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_receive: Option<String>,
+    /// Offer IPv4 routes with an IPv6 next hop
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) extended_next_hop: Option<bool>,
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
@@ -318,6 +322,7 @@ impl PeerAddArgs {
             send_hold: self.send_hold,
             extended_messages: self.extended_messages,
             add_path_receive: self.add_path_receive,
+            extended_next_hop: self.extended_next_hop,
             add_path_send: self.add_path_send,
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,

@@ -1,6 +1,6 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,6 +15,9 @@ use wire::{
 use crate::reason::DownReason;
 use crate::settings::{Graceful, Settings};
 use crate::side::Side;
+
+/// The AFI of IPv6.
+const IPV6: u16 = Family::Ipv6Unicast.afi_safi().afi;
 
 /// The terms of an Established session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// Both take messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
+    /// The families of IPv4 whose next hop may be of IPv6 (RFC 8950).
+    pub extended_next_hop: Families,
     /// The families in which the peer sends path identifiers, and so may send several paths of a prefix (RFC 7911).
     pub add_path_receive: Families,
     /// The families in which we send path identifiers, and so may send several paths of a prefix (RFC 7911).
@@ -143,6 +148,10 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         .collect();
     capabilities.push(Capability::RouteRefresh);
     capabilities.push(Capability::FourOctetAs(settings.local_as));
+    if settings.extended_next_hop && settings.families.contains(Family::Ipv4Unicast) {
+        let entry = (Family::Ipv4Unicast.afi_safi(), IPV6);
+        capabilities.push(Capability::ExtendedNextHop(vec![entry]));
+    }
     if settings.extended_messages {
         capabilities.push(Capability::ExtendedMessage);
     }
@@ -272,6 +281,10 @@ pub(crate) fn negotiate(
             .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
         route_refresh: has(&Capability::RouteRefresh),
         extended_messages: settings.extended_messages && has(&Capability::ExtendedMessage),
+        extended_next_hop: match settings.extended_next_hop {
+            true => families & families_over_ipv6(&received),
+            false => Families::EMPTY,
+        },
         add_path_receive: paths_in(settings.add_path_receive, AddPathMode::Send),
         add_path_send: paths_in(settings.add_path_send, AddPathMode::Receive),
         graceful: settings
@@ -301,6 +314,21 @@ fn families_of(open: &Open) -> Families {
         return Families::only(Family::Ipv4Unicast);
     }
     offered.filter_map(Family::from_afi_safi).collect()
+}
+
+/// The families of which an OPEN says that their next hop may be of IPv6 (RFC 8950 4).
+fn families_over_ipv6(open: &Open) -> Families {
+    let mut over = Families::EMPTY;
+    for capability in &open.capabilities {
+        let Capability::ExtendedNextHop(entries) = capability else {
+            continue;
+        };
+        let ipv6 = entries.iter().filter(|(_, afi)| *afi == IPV6);
+        for family in ipv6.filter_map(|(of, _)| Family::from_afi_safi(*of)) {
+            over.insert(family);
+        }
+    }
+    over
 }
 
 /// The families in which the peer offers to send path identifiers, or to receive them (RFC 7911 4). Should it name a family

@@ -84,6 +84,8 @@ pub struct Settings {
     pub families: Families,
     /// We offer messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
+    /// We offer IPv4 routes with an IPv6 next hop, in both directions (RFC 8950).
+    pub extended_next_hop: bool,
     /// We offer to take several paths of a prefix, in all of these families (RFC 7911).
     pub add_path_receive: bool,
     /// We offer to send several paths of a prefix, in all of these families (RFC 7911).

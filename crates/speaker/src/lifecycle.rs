@@ -199,6 +199,7 @@ impl Speaker {
             passive: config.passive,
             families: config.families,
             extended_messages: config.extended_messages,
+            extended_next_hop: config.extended_next_hop,
             add_path_receive: config.add_path_receive.most().is_some(),
             add_path_send: config.add_path_send.most().is_some(),
             graceful: self.graceful_offer(config),

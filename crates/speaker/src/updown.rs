@@ -51,7 +51,7 @@ impl Speaker {
             four_octet_as: negotiated.four_octet_as,
             families: negotiated.families,
             add_path: negotiated.add_path_receive,
-            extended_next_hop: Families::EMPTY,
+            extended_next_hop: negotiated.extended_next_hop,
         };
         let name = peer.config.name.clone();
         for family in negotiated
@@ -162,7 +162,7 @@ impl Speaker {
             encode: EncodeContext {
                 four_octet_as: negotiated.four_octet_as,
                 add_path,
-                extended_next_hop: Families::EMPTY,
+                extended_next_hop: negotiated.extended_next_hop,
                 max_len: negotiated.max_len(),
             },
         }
@@ -266,16 +266,16 @@ impl Speaker {
             negotiated.internal && peer.config.next_hop != config::NextHopRule::SelfAlways;
         let serves = !negotiated.internal && peer.config.path.route_server_client;
         let passes_on = self.config.role == config::Role::Reflector && (reflects || serves);
-        negotiated
-            .families
-            .iter()
-            .filter(|family| {
-                passes_on
-                    || match family {
-                        Family::Ipv4Unicast => hops.v4.is_some(),
-                        Family::Ipv6Unicast => hops.v6.is_some(),
-                    }
-            })
+        let has_hop = |family: Family| match family {
+            Family::Ipv6Unicast => hops.v6.is_some(),
+            Family::Ipv4Unicast => {
+                let over_v6 = negotiated.extended_next_hop.contains(family);
+                hops.v4.is_some() || over_v6 && hops.v6.is_some()
+            }
+        };
+        let families = negotiated.families.iter();
+        families
+            .filter(|family| passes_on || has_hop(*family))
             .collect()
     }
 
@@ -367,9 +367,12 @@ impl Speaker {
                 .as_ref()
                 .is_some_and(|kernel| kernel.has_address(held)),
         };
-        link.negotiated.families.iter().any(|family| match family {
-            Family::Ipv4Unicast => moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4)),
-            Family::Ipv6Unicast => moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6)),
+        let v4_moved = moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4));
+        let v6_moved = moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6));
+        let terms = &link.negotiated;
+        terms.families.iter().any(|family| match family {
+            Family::Ipv4Unicast => v4_moved || v6_moved && terms.extended_next_hop.contains(family),
+            Family::Ipv6Unicast => v6_moved,
         })
     }
 

@@ -130,3 +130,44 @@ fn frr_and_a_node_know_each_other_by_name() -> Result<()> {
     assert!(host.trim().starts_with(name) && !name.is_empty(), "{peer}");
     Ok(())
 }
+
+/// RFC 8950: a node without any IPv4 address and FRR exchange IPv4 routes over IPv6 next hops, and the node's kernel has
+/// what it learned.
+#[test]
+fn frr_and_a_node_route_ipv4_over_ipv6() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Frr]) {
+        return Ok(());
+    }
+    let lab = Lab::new("over6")?;
+    let lan = lab.lan("lan")?;
+    let (node, frr) = (Spec::new(65001, 1), Spec::new(65002, 2));
+    let to_node = node.as_neighbor_over_v6();
+    let to_frr = frr.as_neighbor_over_v6().line("extended-next-hop: true");
+    let (node_at, frr_at) = (to_node.address, to_frr.address);
+    let to_node = to_node.line("capability extended-nexthop");
+    let namespace = lab.namespace("node")?;
+    lan.attach(&namespace, "eth0", &[&format!("{}/64", node.v6)])?;
+    let node = node.with_kernel().with_block("10.71.0.0/24");
+    let mut node = Ours::new(Role::Node, &namespace, node.with(to_frr));
+    let mut frr = Frr::new(&stage::on_lan(&lab, &lan, "frr", &frr)?, frr.with(to_node));
+    node.start()?;
+    frr.start()?;
+    stage::all_up(&node)?;
+    let learned = Announcement::new("10.72.0.0/24");
+    frr.announce(&learned)?;
+    let path = wait_route(&node, frr_at, learned.prefix)?;
+    assert_eq!(path.next_hop, frr_at);
+    let what = "the route over IPv6 in the node's kernel";
+    wait_for(ROUTE_LIMIT, what, || {
+        let routes = stage::kernel_routes(node.namespace(), learned.prefix)?;
+        match routes.contains(&format!("via inet6 {frr_at} ")) {
+            true => Ok(()),
+            false => Err(LabError::new(routes)),
+        }
+    })?;
+    let path = wait_route(&frr, node_at, "10.71.0.0/24".parse().expect("a prefix"))?;
+    assert_eq!(path.next_hop, node_at);
+    frr.withdraw(learned.prefix)?;
+    wait_no_route(&node, frr_at, learned.prefix)?;
+    stage::no_kernel_route(node.namespace(), learned.prefix)
+}

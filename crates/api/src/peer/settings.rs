@@ -58,6 +58,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         send_hold,
         extended_messages,
         add_path_receive,
+        extended_next_hop,
         add_path_send,
         graceful_restart,
         restart_time,
@@ -106,6 +107,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         multihop: text("multihop", multihop.as_ref()),
         extended_messages: text("extended-messages", extended_messages.as_ref()),
         add_path_receive: text("add-path.receive", add_path_receive.as_ref()),
+        extended_next_hop: text("extended-next-hop", extended_next_hop.as_ref()),
         add_path_send: text("add-path.send", add_path_send.as_ref()),
         graceful_enabled: text("graceful-restart.enabled", graceful_restart.as_ref()),
         graceful_restart_time: text(
@@ -260,6 +262,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         send_hold: peer.send_hold.map(whole),
         extended_messages: Some(peer.extended_messages),
         add_path_receive: Some(peer.add_path_receive.to_string()),
+        extended_next_hop: Some(peer.extended_next_hop),
         add_path_send: Some(peer.add_path_send.to_string()),
         graceful_restart: Some(peer.graceful.enabled),
         restart_time: Some(whole(peer.graceful.restart_time)),

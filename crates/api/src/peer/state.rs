@@ -141,6 +141,9 @@ fn several_paths(terms: &session::Negotiated) -> Option<Capability> {
 fn agree(ours: &Capability, theirs: &Capability) -> bool {
     match (ours, theirs) {
         (Capability::Multiprotocol(ours), Capability::Multiprotocol(theirs)) => ours == theirs,
+        (Capability::ExtendedNextHop(ours), Capability::ExtendedNextHop(theirs)) => {
+            ours.iter().any(|entry| theirs.contains(entry))
+        }
         // What of it is in effect differs from what was sent: see `several_paths`.
         (Capability::AddPath(_), _) => false,
         (ours, theirs) => ours.code() == theirs.code(),

@@ -157,6 +157,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         password_file: _,
         extended_messages: _,
         add_path_receive: _,
+        extended_next_hop: _,
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
@@ -225,7 +226,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
 }
 
 /// The same of what is offered to the peer and held against it.
-fn offers(peer: &Peer) -> [(&'static str, Cost, String); 2] {
+fn offers(peer: &Peer) -> [(&'static str, Cost, String); 3] {
     [
         (
             "extended-messages",
@@ -236,6 +237,11 @@ fn offers(peer: &Peer) -> [(&'static str, Cost, String); 2] {
             "add-path.receive",
             Cost::Reset,
             peer.add_path_receive.to_string(),
+        ),
+        (
+            "extended-next-hop",
+            Cost::Reset,
+            peer.extended_next_hop.to_string(),
         ),
     ]
 }

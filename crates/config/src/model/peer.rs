@@ -191,6 +191,8 @@ pub struct Peer {
     pub extended_messages: bool,
     /// Paths of a prefix that are taken under identifiers of their own (RFC 7911).
     pub add_path_receive: PathLimit,
+    /// IPv4 routes with an IPv6 next hop are offered (RFC 8950).
+    pub extended_next_hop: bool,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
@@ -275,6 +277,7 @@ impl PartialEq for Peer {
             password_file,
             extended_messages,
             add_path_receive,
+            extended_next_hop,
             add_path_send,
             graceful_shutdown,
             graceful,
@@ -311,6 +314,7 @@ impl PartialEq for Peer {
             && *password_file == other.password_file
             && *extended_messages == other.extended_messages
             && *add_path_receive == other.add_path_receive
+            && *extended_next_hop == other.extended_next_hop
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful

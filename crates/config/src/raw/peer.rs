@@ -75,6 +75,8 @@ pub struct RawPeer {
     pub extended_messages: Option<Text>,
     /// `add-path.receive`.
     pub add_path_receive: Option<Text>,
+    /// `extended-next-hop`.
+    pub extended_next_hop: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
@@ -130,6 +132,7 @@ impl RawPeer {
             password_file: None,
             extended_messages: None,
             add_path_receive: None,
+            extended_next_hop: None,
             add_path_send: None,
             graceful_shutdown: None,
             graceful_enabled: None,
@@ -169,6 +172,7 @@ impl RawPeer {
             bind_device: reader.text(section, "bind-device"),
             password_file: reader.text(section, "password-file"),
             extended_messages: reader.text(section, "extended-messages"),
+            extended_next_hop: reader.text(section, "extended-next-hop"),
             add_path_receive,
             add_path_send,
             graceful_shutdown: reader.text(section, "graceful-shutdown"),

@@ -115,6 +115,7 @@ impl Context<'_> {
             password_file: fields.password_file.value(),
             extended_messages: fields.extended_messages.value_or(true),
             add_path_receive: fields.add_path_receive.value_or(PathLimit::Off),
+            extended_next_hop: fields.extended_next_hop.value_or(false),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),

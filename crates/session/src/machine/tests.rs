@@ -46,6 +46,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         extended_messages: false,
+        extended_next_hop: false,
         add_path_receive: false,
         add_path_send: false,
         graceful: None,

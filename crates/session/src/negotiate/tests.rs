@@ -20,6 +20,7 @@ fn settings() -> Settings {
         passive: false,
         families: Families::ALL,
         extended_messages: false,
+        extended_next_hop: false,
         add_path_receive: false,
         add_path_send: false,
         graceful: None,
@@ -152,6 +153,40 @@ fn names_are_told_for_people() {
     }
     let terms = agree(&settings(), open(64513, vec![])).unwrap();
     assert_eq!(terms.peer_name(), None);
+}
+
+/// RFC 8950 4: per family, and only where both say so.
+#[test]
+fn ipv4_goes_over_ipv6_where_both_offer_it() {
+    let [v4, v6] = [Family::Ipv4Unicast, Family::Ipv6Unicast].map(Family::afi_safi);
+    let offers = Settings {
+        extended_next_hop: true,
+        ..settings()
+    };
+    let offer = Capability::ExtendedNextHop(vec![(v4, 2)]);
+    assert!(our_open(&offers).capabilities.contains(&offer));
+    let only_v6 = Settings {
+        families: Families::only(Family::Ipv6Unicast),
+        ..offers.clone()
+    };
+    assert!(!our_open(&only_v6).capabilities.contains(&offer));
+    let multicast = AfiSafi { afi: 1, safi: 2 };
+    let v4_only = Families::only(Family::Ipv4Unicast);
+    for (settings, entries, agreed) in [
+        (&offers, vec![(multicast, 2), (v4, 2)], v4_only),
+        (&offers, vec![(v4, 1), (multicast, 2)], Families::EMPTY),
+        (&offers, vec![], Families::EMPTY),
+        (&only_v6, vec![(v4, 2)], Families::EMPTY),
+        (&settings(), vec![(v4, 2)], Families::EMPTY),
+    ] {
+        let capabilities = vec![
+            Capability::Multiprotocol(v4),
+            Capability::Multiprotocol(v6),
+            Capability::ExtendedNextHop(entries),
+        ];
+        let terms = agree(settings, open(64513, capabilities)).unwrap();
+        assert_eq!(terms.extended_next_hop, agreed);
+    }
 }
 
 /// RFC 8654 4: only once both have said so.
