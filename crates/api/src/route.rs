@@ -130,11 +130,25 @@ fn parse_prefix(text: &str) -> Result<Prefix, String> {
 fn listed(speaker: &Speaker, path: &PathView<'_>, listing: Listing) -> v1::Route {
     let mut route = message(speaker, path);
     match listing {
-        Listing::In(_) | Listing::Best => set_kernel_flags(speaker, path, &mut route),
+        Listing::In(_) | Listing::Best => {
+            set_kernel_flags(speaker, path, &mut route);
+            set_scope(speaker, path, &mut route);
+        }
         // What a peer is sent says nothing about our kernel.
         Listing::Out(_) => {}
     }
     route
+}
+
+/// A link-local next hop means something on its link only, which is that of the session it came by.
+fn set_scope(speaker: &Speaker, path: &PathView<'_>, route: &mut v1::Route) {
+    if let (false, Some(link)) = (
+        route.next_hop_link_local.is_empty(),
+        speaker.link_name(path.peer),
+    ) {
+        route.next_hop_link_local.push('%');
+        route.next_hop_link_local.push_str(link);
+    }
 }
 
 /// Whether the kernel has the route; only those that share traffic are to be there.

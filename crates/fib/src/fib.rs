@@ -1,7 +1,7 @@
 //! The value that holds it all: desired routes in, commands for the kernel out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use wire::{Family, Prefix};
@@ -357,6 +357,18 @@ impl Fib {
                 IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_loopback(),
                 IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_loopback(),
             })
+    }
+
+    /// The link-local IPv6 address of the interface that holds `local` (RFC 2545 section 3).
+    #[must_use]
+    pub fn link_local_address(&self, local: IpAddr) -> Option<Ipv6Addr> {
+        let mut addresses = self.local_addresses();
+        let link = addresses.find(|address| address.local == local)?.link;
+        let mut addresses = self.local_addresses();
+        addresses.find_map(|address| match address.local {
+            IpAddr::V6(v6) if address.link == link && v6.is_unicast_link_local() => Some(v6),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
     }
 
     /// The entry of a key that the kernel has told about.

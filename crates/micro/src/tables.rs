@@ -78,6 +78,7 @@ fn join(rib: &mut Rib) {
         next_hop: NextHopRule::Auto,
         local_v4: Some(OURS),
         local_v6: None,
+        link_local: None,
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: NonZeroU8::MIN,
         drained: false,

@@ -183,6 +183,8 @@ pub struct ExportSettings {
     pub local_v4: Option<Ipv4Addr>,
     /// Our global IPv6 address as a next hop; `None`: IPv6 routes that need it are not sent, never as `::ffff:`.
     pub local_v6: Option<Ipv6Addr>,
+    /// Our link-local address, to stand beside `local_v6`, where the receiver is on that link (RFC 2545 section 3).
+    pub link_local: Option<Ipv6Addr>,
     /// Which routes the receiver gets; equal policies share a group.
     pub export: Arc<policy::Export>,
     /// How many paths of a destination the receiver is told of at most, the best ones, in families with ADD-PATH (RFC

@@ -168,6 +168,7 @@ impl Bench {
             next_hop: NextHopRule::Auto,
             local_v4: Some(Ipv4Addr::new(192, 168, 255, 1)),
             local_v6: Some("2001:db8:ffff::1".parse().unwrap()),
+            link_local: None,
             export: Arc::clone(&self.export),
             paths: NonZeroU8::MIN,
             drained: false,

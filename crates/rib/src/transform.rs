@@ -174,7 +174,8 @@ fn is_served(source: &SourceInfo, to: &ExportSettings) -> bool {
 ///
 /// A local route without a next hop of its own, which is the unspecified address, always gets ourselves. A third
 /// party's next hop to another AS needs knowledge of the shared subnet (RFC 4271 5.1.3), which is not here: whoever
-/// wants it says Unchanged. A link-local address is never passed on: RFC 2545 3 allows it only on a shared link.
+/// wants it says Unchanged. A link-local address that was learned is never passed on, and our own goes to who is on that
+/// link (RFC 2545 3).
 ///
 /// # Errors
 /// There is no such next hop, or the receiver could not read it.
@@ -209,7 +210,10 @@ pub fn next_hop(
 
 /// Ourselves, as the receiver can reach us.
 fn own_next_hop(family: Family, to: &ExportSettings) -> Result<NextHop, DenyReason> {
-    let v6 = to.local_v6.map(NextHop::from);
+    let v6 = to.local_v6.map(|global| NextHop::V6 {
+        global,
+        link_local: to.link_local,
+    });
     match family {
         Family::Ipv4Unicast => to
             .local_v4

@@ -267,6 +267,13 @@ impl Speaker {
         more
     }
 
+    /// The name of the link that a peer's session runs over, while it is up and the link is known.
+    pub fn link_name(&self, id: PeerId) -> Option<&str> {
+        let link = self.peers.get(id)?.link.as_ref()?;
+        let local = link.negotiated.local.ip().to_canonical();
+        Some(&self.kernel.as_ref()?.fib.link_of(local)?.name)
+    }
+
     /// The kernel's view of one prefix, for flags in route listings.
     pub fn kernel_route(&self, prefix: &Prefix) -> Option<fib::RouteRow> {
         self.kernel.as_ref()?.fib.route(prefix)

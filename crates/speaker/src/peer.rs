@@ -38,6 +38,8 @@ pub enum PeerSource {
 pub(crate) struct OwnNextHops {
     pub(crate) v4: Option<Ipv4Addr>,
     pub(crate) v6: Option<Ipv6Addr>,
+    /// Beside `v6`, where the peer is on the link that both belong to (RFC 2545 section 3).
+    pub(crate) link_local: Option<Ipv6Addr>,
 }
 
 /// What a peer has only while it is Established.

@@ -152,6 +152,7 @@ impl Speaker {
             next_hop: next_hop_rule(peer.config.next_hop),
             local_v4: hops.v4,
             local_v6: hops.v6,
+            link_local: hops.link_local,
             export: Arc::clone(&peer.export),
             drained: self.leaves(peer),
             // Of no meaning, and so the same for all, where no path identifiers were agreed on.
@@ -255,7 +256,15 @@ impl Speaker {
                 IpAddr::V6(v6) => own.v6 = Some(v6),
             }
         }
-        own.v6 = peer.config.next_hop_v6.or(own.v6);
+        match (peer.config.next_hop_v6, &self.kernel) {
+            // It may be on another link, or on another host.
+            (Some(v6), _) => own.v6 = Some(v6),
+            (None, Some(kernel)) if kernel.is_on_link(local, peer.config.address) => {
+                let beside = own.v6.and_then(|_| kernel.fib().link_local_address(local));
+                own.link_local = beside;
+            }
+            (None, _) => {}
+        }
         own
     }
 
@@ -368,7 +377,11 @@ impl Speaker {
                 .is_some_and(|kernel| kernel.has_address(held)),
         };
         let v4_moved = moved(held.v4.map(IpAddr::V4), now.v4.map(IpAddr::V4));
-        let v6_moved = moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6));
+        let v6_moved = moved(held.v6.map(IpAddr::V6), now.v6.map(IpAddr::V6))
+            || moved(
+                held.link_local.map(IpAddr::V6),
+                now.link_local.map(IpAddr::V6),
+            );
         let terms = &link.negotiated;
         terms.families.iter().any(|family| match family {
             Family::Ipv4Unicast => v4_moved || v6_moved && terms.extended_next_hop.contains(family),

@@ -171,3 +171,41 @@ fn frr_and_a_node_route_ipv4_over_ipv6() -> Result<()> {
     wait_no_route(&node, frr_at, learned.prefix)?;
     stage::no_kernel_route(node.namespace(), learned.prefix)
 }
+
+/// RFC 2545 section 3: each of two speakers on a link is given both addresses of the other.
+#[test]
+fn frr_and_a_node_give_each_other_their_link_local_addresses() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Frr]) {
+        return Ok(());
+    }
+    let lab = Lab::new("linklocal")?;
+    let lan = lab.lan("lan")?;
+    let (node, frr) = (Spec::new(65001, 1), Spec::new(65002, 2));
+    let (to_node, to_frr) = (node.as_neighbor_over_v6(), frr.as_neighbor_over_v6());
+    let (node_at, frr_at) = (to_node.address, to_frr.address);
+    let namespace = stage::on_lan(&lab, &lan, "node", &node)?;
+    let mut node = Ours::new(Role::Node, &namespace, node.with_kernel().with(to_frr));
+    let mut frr = Frr::new(&stage::on_lan(&lab, &lan, "frr", &frr)?, frr.with(to_node));
+    node.start()?;
+    frr.start()?;
+    stage::all_up(&node)?;
+    let (ours, theirs) = (
+        Announcement::new("fd00:73::/64"),
+        Announcement::new("fd00:74::/64"),
+    );
+    node.announce(&ours)?;
+    frr.announce(&theirs)?;
+    wait_route(&frr, node_at, ours.prefix)?;
+    wait_route(&node, frr_at, theirs.prefix)?;
+    let seen = frr.ask(&[&format!("show bgp ipv6 unicast {} json", ours.prefix)])?;
+    assert!(seen.contains("\"scope\":\"link-local\""), "{seen}");
+    let listed = node.ctl_json(&["route", "list", "--in", &frr_at.to_string()])?;
+    let link_local = listed[0]["next_hop_link_local"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(
+        link_local.starts_with("fe80::") && link_local.ends_with("%eth0"),
+        "{listed}"
+    );
+    stage::kernel_route(&node, theirs.prefix, frr_at)
+}

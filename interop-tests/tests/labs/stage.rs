@@ -70,8 +70,8 @@ pub(crate) fn kernel_route(daemon: &dyn Daemon, prefix: IpNet, gateway: IpAddr) 
         "{prefix} via {gateway} in the kernel of {}",
         namespace.name()
     );
-    // FRR prefers the link-local next hop of RFC 2545, where its peer sent one.
-    let link_local = daemon.kind() == Kind::Frr && gateway.is_ipv6();
+    // These prefer the link-local next hop of RFC 2545, where their peer sent one.
+    let link_local = matches!(daemon.kind(), Kind::Frr | Kind::Bird) && gateway.is_ipv6();
     let wanted = format!("via {gateway} ");
     wait_for(ROUTE_LIMIT, &what, || {
         let routes = kernel_routes(namespace, prefix)?;

@@ -48,6 +48,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         next_hop: NextHopRule::Auto,
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
         local_v6: Some("2001:db8::1".parse().unwrap()),
+        link_local: None,
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: std::num::NonZeroU8::MIN,
         drained: false,
@@ -620,4 +621,23 @@ fn a_route_server_passes_on_what_it_got() {
         let path = sent(&plain(), from, &to);
         assert_eq!(path.view().as_path().first(), Some(Asn(64512)));
     }
+}
+
+/// RFC 2545 3: who shares the link is given both of our addresses, and nobody one of somebody else's.
+#[test]
+fn our_link_local_address_goes_with_our_global_one() {
+    let mut to = to(PeerKind::Ebgp);
+    let link_local = Some("fe80::1".parse().unwrap());
+    to.link_local = link_local;
+    let learned = NextHop::V6 {
+        global: "2001:db8::2".parse().unwrap(),
+        link_local: Some("fe80::2".parse().unwrap()),
+    };
+    let source = source(SourceKind::Ebgp);
+    let ours = next_hop(Family::Ipv6Unicast, &learned, &source, &to).unwrap();
+    let global = "2001:db8::1".parse().unwrap();
+    assert_eq!(ours, NextHop::V6 { global, link_local });
+    to.next_hop = NextHopRule::Unchanged;
+    let theirs = next_hop(Family::Ipv6Unicast, &learned, &source, &to).unwrap();
+    assert_eq!(theirs, NextHop::from(learned.addr()));
 }

@@ -207,3 +207,24 @@ fn a_family_without_a_next_hop_of_its_own_is_told_of_and_not_announced() {
     };
     assert!(net.events(id).iter().any(told));
 }
+
+/// RFC 2545 3: who is on our link is told our link-local address beside the global one.
+#[test]
+fn a_node_on_the_link_is_told_the_link_local_address_too() {
+    let mut net = Net::new(65_536);
+    let link_local = |host: u8| -> IpAddr { format!("fe80::{host}").parse().unwrap() };
+    let ids = [1, 2].map(|host| {
+        let peers = format!("  - {{address: 10.0.0.{}, as: internal}}\n", 3 - host);
+        let config = config(Role::Node, &node_text(host, &peers));
+        let [v4, v6] = addresses(host);
+        let on_link = (link_local(host), "fe80::/64".parse().unwrap());
+        net.add(config, &[v4, v6, on_link])
+    });
+    assert!(net.run_until(MINUTE, |net| has(net, ids[1], block6(1))));
+    let rib = net.speaker(ids[1]).rib();
+    let next_hop = rib.best(&block6(1)).unwrap().next_hop;
+    assert_eq!(next_hop.addr(), addresses(1)[1].0);
+    assert_eq!(next_hop.link_local().map(IpAddr::V6), Some(link_local(1)));
+    let id = net.speaker(ids[1]).find_peer("10.0.0.1").unwrap();
+    assert_eq!(net.speaker(ids[1]).link_name(id), Some("eth0"));
+}
