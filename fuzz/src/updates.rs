@@ -25,6 +25,7 @@ pub(crate) fn context(bits: u8) -> DecodeContext {
         families,
         add_path: some(4, Families::ALL),
         extended_next_hop: some(8, ipv4),
+        as_sets: bits & 0x40 == 0,
     }
 }
 
@@ -103,6 +104,7 @@ fn sent_on(update: &Update<'_>) {
         families: Families::ALL,
         add_path: Families::EMPTY,
         extended_next_hop: encode.extended_next_hop,
+        as_sets: true,
     };
     for reach in update.reach.iter().flatten() {
         let wire = WireAttrs::new(update.attrs, reach.next_hop, &encode);

@@ -219,6 +219,9 @@ pub(crate) struct PeerAddArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     pub(crate) extended_next_hop: Option<bool>,
+    /// What becomes of its routes with an AS_SET: `accept`, or `withdraw`
+    #[arg(long, value_name = "RULE")]
+    pub(crate) as_sets: Option<String>,
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
@@ -323,6 +326,7 @@ impl PeerAddArgs {
             extended_messages: self.extended_messages,
             add_path_receive: self.add_path_receive,
             extended_next_hop: self.extended_next_hop,
+            as_sets: self.as_sets,
             add_path_send: self.add_path_send,
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,

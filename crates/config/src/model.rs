@@ -22,7 +22,9 @@ pub use as_path::{LocalAs, PathSettings, PrivateAs};
 pub(crate) use group::{Fields, Group, Groups, Slot};
 pub(crate) use limits::LimitFields;
 pub use limits::{LimitAction, Most, PrefixLimits};
-pub use peer::{DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs};
+pub use peer::{
+    AsSets, DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs,
+};
 pub(crate) use session::SessionFields;
 pub use session::SessionSettings;
 pub use settings::{

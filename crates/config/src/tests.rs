@@ -109,6 +109,7 @@ fn a_peer_gets_the_documented_defaults() {
     assert!(peer.enabled && !peer.passive && !peer.route_reflector_client);
     assert!(peer.extended_messages && !peer.extended_next_hop);
     assert_eq!(peer.add_path_receive, PathLimit::Off);
+    assert_eq!(peer.as_sets, AsSets::Accept);
     assert_eq!(peer.graceful, GracefulRestart::default());
     assert_eq!(peer.location.short(), "x.yaml:3");
 }
@@ -245,7 +246,7 @@ fn every_key_is_read() {
         "name: n\nhostname: n.example.com\nas: 64512\nrouter-id: 10.0.0.1\ncluster-id: 10.0.0.9\n\
          listen: {addresses: [10.0.0.1, fd00::1], port: 1790}\n\
          kernel: {enabled: true, protocol: 200, metric: 7, table: 100, blackhole-metric: 4000, on-stop: remove, resolve-via-default: true, ecmp: false}\n\
-         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, extended-messages: false, extended-next-hop: true, add-path: {send: 3, receive: all}, graceful-restart: {enabled: false, restart-time: 60, stale-time: 30}}\n\
+         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, extended-messages: false, extended-next-hop: true, as-sets: withdraw, add-path: {send: 3, receive: all}, graceful-restart: {enabled: false, restart-time: 60, stale-time: 30}}\n\
          dynamic-peers:\n- {prefix: 10.9.0.0/16, as: external, limit: 3}\n- {prefix: 10.8.0.0/16, as: external}\n\
          multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000, routes: 2MiB}\n",
     );
@@ -269,6 +270,7 @@ fn every_key_is_read() {
     assert!(peer.passive && !peer.enabled && peer.route_reflector_client);
     assert!(!peer.extended_messages && peer.extended_next_hop);
     assert_eq!(peer.add_path_receive, PathLimit::All);
+    assert_eq!(peer.as_sets, AsSets::Withdraw);
     assert_eq!(
         peer.add_path_send,
         PathLimit::Best(NonZeroU8::new(3).unwrap())

@@ -12,6 +12,7 @@ const DECODE: DecodeContext = DecodeContext {
     families: Families::ALL,
     add_path: Families::EMPTY,
     extended_next_hop: Families::EMPTY,
+    as_sets: true,
 };
 
 fn octets(size: &Size) -> Vec<u8> {

@@ -413,6 +413,7 @@ impl Peer {
             families: Families::ALL,
             add_path: self.add_path,
             extended_next_hop: Families::EMPTY,
+            as_sets: true,
         };
         let mut scratch = DecodeScratch::default();
         let update = wire::decode_update(body, &context, &mut scratch).expect("an UPDATE");

@@ -192,6 +192,9 @@ impl Peer {
         if new.export != old.export {
             self.export = Arc::new(Export::new(new.export.clone()));
         }
+        if let Some(link) = &mut self.link {
+            link.decode.as_sets = new.as_sets == config::AsSets::Accept;
+        }
         self.is_retold |= new.export != old.export
             || new.next_hop != old.next_hop
             || new.next_hop_v6 != old.next_hop_v6

@@ -52,6 +52,7 @@ impl Speaker {
             families: negotiated.families,
             add_path: negotiated.add_path_receive,
             extended_next_hop: negotiated.extended_next_hop,
+            as_sets: peer.config.as_sets == config::AsSets::Accept,
         };
         let name = peer.config.name.clone();
         for family in negotiated

@@ -44,7 +44,7 @@ impl FaultKind {
             | FaultKind::NotFromExternal { .. }
             | FaultKind::UnexpectedFamily { .. } => (ErrorCode::Update, 9),
             FaultKind::InvalidNetworkField => (ErrorCode::Update, 10),
-            FaultKind::MalformedAsPath { .. } => (ErrorCode::Update, 11),
+            FaultKind::MalformedAsPath { .. } | FaultKind::AsSet => (ErrorCode::Update, 11),
             FaultKind::AsZero { code: at } => {
                 (ErrorCode::Update, if at == code::AS_PATH { 11 } else { 9 })
             }
@@ -104,6 +104,7 @@ impl fmt::Display for FaultKind {
             FaultKind::MalformedOpen => {
                 f.write_str("the lengths inside the OPEN do not fit together")
             }
+            FaultKind::AsSet => f.write_str("AS_PATH has an AS_SET, which `as-sets` refuses"),
             FaultKind::RoleMismatch => f.write_str("the peer's BGP role does not fit ours"),
             FaultKind::MalformedAttributeList => {
                 f.write_str("the lengths inside the UPDATE do not fit together")

@@ -171,6 +171,8 @@ pub enum FaultKind {
         /// Type code of the attribute: AS_PATH or AS4_PATH.
         code: u8,
     },
+    /// AS_PATH has an AS_SET, which is not taken from this peer (RFC 9774 3) (3/11).
+    AsSet,
     /// AS number 0 in AS_PATH, AS4_PATH, AGGREGATOR or AS4_AGGREGATOR (RFC 7607 2) (3/11 or 3/9).
     AsZero {
         /// Type code of the attribute.

@@ -61,6 +61,8 @@ pub(crate) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extended_next_hop: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) as_sets: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) add_path_send: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_restart: Option<bool>,
@@ -217,6 +219,7 @@ impl ConfigView {
             extended_messages: config.extended_messages,
             add_path_receive: config.add_path_receive,
             extended_next_hop: config.extended_next_hop,
+            as_sets: config.as_sets,
             add_path_send: config.add_path_send,
             graceful_restart: config.graceful_restart,
             restart_time: time(config.restart_time),

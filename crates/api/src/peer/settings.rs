@@ -59,6 +59,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         extended_messages,
         add_path_receive,
         extended_next_hop,
+        as_sets,
         add_path_send,
         graceful_restart,
         restart_time,
@@ -108,6 +109,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         extended_messages: text("extended-messages", extended_messages.as_ref()),
         add_path_receive: text("add-path.receive", add_path_receive.as_ref()),
         extended_next_hop: text("extended-next-hop", extended_next_hop.as_ref()),
+        as_sets: text("as-sets", as_sets.as_ref()),
         add_path_send: text("add-path.send", add_path_send.as_ref()),
         graceful_enabled: text("graceful-restart.enabled", graceful_restart.as_ref()),
         graceful_restart_time: text(
@@ -263,6 +265,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         extended_messages: Some(peer.extended_messages),
         add_path_receive: Some(peer.add_path_receive.to_string()),
         extended_next_hop: Some(peer.extended_next_hop),
+        as_sets: Some(peer.as_sets.to_string()),
         add_path_send: Some(peer.add_path_send.to_string()),
         graceful_restart: Some(peer.graceful.enabled),
         restart_time: Some(whole(peer.graceful.restart_time)),

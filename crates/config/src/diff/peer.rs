@@ -158,6 +158,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         extended_messages: _,
         add_path_receive: _,
         extended_next_hop: _,
+        as_sets: _,
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
@@ -226,7 +227,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
 }
 
 /// The same of what is offered to the peer and held against it.
-fn offers(peer: &Peer) -> [(&'static str, Cost, String); 3] {
+fn offers(peer: &Peer) -> [(&'static str, Cost, String); 4] {
     [
         (
             "extended-messages",
@@ -243,6 +244,7 @@ fn offers(peer: &Peer) -> [(&'static str, Cost, String); 3] {
             Cost::Reset,
             peer.extended_next_hop.to_string(),
         ),
+        ("as-sets", Cost::Import, peer.as_sets.to_string()),
     ]
 }
 

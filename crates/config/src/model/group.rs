@@ -15,7 +15,7 @@ use wire::Families;
 
 use super::as_path::PathFields;
 use super::limits::LimitFields;
-use super::peer::{HoldTime, NextHopRule, PathLimit, RemoteAs};
+use super::peer::{AsSets, HoldTime, NextHopRule, PathLimit, RemoteAs};
 use super::session::SessionFields;
 use crate::fault::Location;
 
@@ -107,6 +107,7 @@ pub(crate) struct Fields {
     pub(crate) extended_messages: Slot<bool>,
     pub(crate) add_path_receive: Slot<PathLimit>,
     pub(crate) extended_next_hop: Slot<bool>,
+    pub(crate) as_sets: Slot<AsSets>,
     pub(crate) add_path_send: Slot<PathLimit>,
     pub(crate) graceful_shutdown: Slot<bool>,
     pub(crate) graceful_enabled: Slot<bool>,
@@ -148,6 +149,7 @@ impl Fields {
             extended_messages: self.extended_messages.or(&group.extended_messages),
             add_path_receive: self.add_path_receive.or(&group.add_path_receive),
             extended_next_hop: self.extended_next_hop.or(&group.extended_next_hop),
+            as_sets: self.as_sets.or(&group.as_sets),
             add_path_send: self.add_path_send.or(&group.add_path_send),
             graceful_shutdown: self.graceful_shutdown.or(&group.graceful_shutdown),
             graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),

@@ -113,6 +113,24 @@ impl fmt::Display for PathLimit {
     }
 }
 
+/// What becomes of routes whose AS_PATH has an AS_SET, which nobody should send any more (RFC 9774 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AsSets {
+    /// They are taken like others.
+    Accept,
+    /// They are withdrawn.
+    Withdraw,
+}
+
+impl fmt::Display for AsSets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AsSets::Accept => "accept",
+            AsSets::Withdraw => "withdraw",
+        })
+    }
+}
+
 /// How restarts of either end are borne (RFC 4724).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GracefulRestart {
@@ -193,6 +211,8 @@ pub struct Peer {
     pub add_path_receive: PathLimit,
     /// IPv4 routes with an IPv6 next hop are offered (RFC 8950).
     pub extended_next_hop: bool,
+    /// What becomes of routes with an AS_SET (RFC 9774).
+    pub as_sets: AsSets,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
@@ -278,6 +298,7 @@ impl PartialEq for Peer {
             extended_messages,
             add_path_receive,
             extended_next_hop,
+            as_sets,
             add_path_send,
             graceful_shutdown,
             graceful,
@@ -315,6 +336,7 @@ impl PartialEq for Peer {
             && *extended_messages == other.extended_messages
             && *add_path_receive == other.add_path_receive
             && *extended_next_hop == other.extended_next_hop
+            && *as_sets == other.as_sets
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful

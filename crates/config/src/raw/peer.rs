@@ -77,6 +77,8 @@ pub struct RawPeer {
     pub add_path_receive: Option<Text>,
     /// `extended-next-hop`.
     pub extended_next_hop: Option<Text>,
+    /// `as-sets`.
+    pub as_sets: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
@@ -133,6 +135,7 @@ impl RawPeer {
             extended_messages: None,
             add_path_receive: None,
             extended_next_hop: None,
+            as_sets: None,
             add_path_send: None,
             graceful_shutdown: None,
             graceful_enabled: None,
@@ -173,6 +176,7 @@ impl RawPeer {
             password_file: reader.text(section, "password-file"),
             extended_messages: reader.text(section, "extended-messages"),
             extended_next_hop: reader.text(section, "extended-next-hop"),
+            as_sets: reader.text(section, "as-sets"),
             add_path_receive,
             add_path_send,
             graceful_shutdown: reader.text(section, "graceful-shutdown"),

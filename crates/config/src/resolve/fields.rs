@@ -11,8 +11,8 @@ use wire::{Families, Family};
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
 use crate::model::{
-    Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs, SessionFields,
-    Slot,
+    AsSets, Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs,
+    SessionFields, Slot,
 };
 use crate::raw::RawPeer;
 use crate::section::{Text, WordOrList};
@@ -49,6 +49,8 @@ const NEXT_HOPS: &[(&str, NextHopRule)] = &[
     ("unchanged", NextHopRule::Unchanged),
 ];
 
+const AS_SETS: &[(&str, AsSets)] = &[("accept", AsSets::Accept), ("withdraw", AsSets::Withdraw)];
+
 impl Fields {
     pub(super) fn read(faults: &mut Faults, raw: &RawPeer, sets: &Sets) -> Fields {
         // Opened completely, so that a new key must be decided upon here.
@@ -82,6 +84,7 @@ impl Fields {
             extended_messages,
             add_path_receive,
             extended_next_hop,
+            as_sets,
             add_path_send,
             graceful_shutdown,
             graceful_enabled,
@@ -125,6 +128,7 @@ impl Fields {
             extended_messages: Slot::read(faults, extended_messages.as_ref(), values::boolean),
             add_path_receive: Slot::read(faults, add_path_receive.as_ref(), path_limit_value),
             extended_next_hop: Slot::read(faults, extended_next_hop.as_ref(), values::boolean),
+            as_sets: Slot::read(faults, as_sets.as_ref(), |text| values::word(text, AS_SETS)),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_shutdown: Slot::read(faults, graceful_shutdown.as_ref(), values::boolean),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),

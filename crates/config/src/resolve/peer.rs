@@ -12,7 +12,8 @@ use super::fields::Sets;
 use super::{as_path, limits, session};
 use crate::fault::{Faults, Location};
 use crate::model::{
-    Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer, RemoteAs, Role,
+    AsSets, Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer,
+    RemoteAs, Role,
 };
 use crate::raw::RawPeer;
 use crate::suggest;
@@ -116,6 +117,7 @@ impl Context<'_> {
             extended_messages: fields.extended_messages.value_or(true),
             add_path_receive: fields.add_path_receive.value_or(PathLimit::Off),
             extended_next_hop: fields.extended_next_hop.value_or(false),
+            as_sets: fields.as_sets.value_or(AsSets::Accept),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),

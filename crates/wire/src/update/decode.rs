@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::message::{Fields, Message, MpReachRoutes, MpUnreachRoutes};
 use super::mp::{self, NextHopFault};
 use super::{DecodeContext, NlriBlock, Update};
-use crate::attr::{Attribute, Raw, Sender, canonical, code, flag};
+use crate::attr::{AttrView, Attribute, Raw, SegmentKind, Sender, canonical, code, flag};
 use crate::{AfiSafi, Family, Fault, FaultKind, NextHop, Remedy, Section};
 
 /// Buffers that decoding fills and the next decoding empties. One for each reader is enough.
@@ -69,6 +69,7 @@ pub fn decode_update<'a>(
     let classic = nlri.map(|block| (block, next_hop));
     if classic.is_some() || reach.routes.is_some() {
         decoder.mandatory(classic.is_some());
+        decoder.as_sets(attrs);
     }
 
     let whole = Message {
@@ -354,6 +355,21 @@ impl<'a> Decoder<'a, '_> {
             );
         }
         Ok(())
+    }
+
+    /// RFC 9774 section 3: treat-as-withdraw, where the receiver wants that. Looked for in the path that has been merged
+    /// with AS4_PATH, so that neither can hide a set.
+    fn as_sets(&mut self, attrs: &[u8]) {
+        if self.context.as_sets {
+            return;
+        }
+        let path = AttrView::new(attrs).as_path();
+        let has_set = path
+            .segments()
+            .any(|segment| matches!(segment.kind, SegmentKind::Set | SegmentKind::ConfedSet));
+        if has_set {
+            self.fault(FaultKind::AsSet, Remedy::TreatAsWithdraw, &[]);
+        }
     }
 
     /// Reachable routes need ORIGIN and AS_PATH, and NEXT_HOP if they stand in the NLRI field (RFC 7606 section 3 d,

@@ -37,6 +37,8 @@ pub struct DecodeContext {
     pub add_path: Families,
     /// The families whose next hop may be of IPv6 though they are of IPv4 (RFC 8950).
     pub extended_next_hop: Families,
+    /// Routes with an AS_SET in their AS_PATH are taken. If not, they are treated as withdrawn (RFC 9774 section 3).
+    pub as_sets: bool,
 }
 
 /// What the receiver agreed on, as far as the bytes of an UPDATE depend on it.

@@ -156,6 +156,7 @@ pub(super) fn contexts(four_octet_as: bool, add_path: bool) -> (EncodeContext, D
         families: Families::ALL,
         add_path,
         extended_next_hop,
+        as_sets: true,
     };
     (encode, decode)
 }

@@ -107,6 +107,7 @@ fn context(peer: &str) -> DecodeContext {
         families: Families::ALL,
         add_path: Families::EMPTY,
         extended_next_hop: Families::EMPTY,
+        as_sets: true,
     };
     for word in peer.split_whitespace() {
         match word {
@@ -116,6 +117,7 @@ fn context(peer: &str) -> DecodeContext {
             "no-v4" => context.families.remove(Family::Ipv4Unicast),
             "no-v6" => context.families.remove(Family::Ipv6Unicast),
             "add-path" => context.add_path = Families::ALL,
+            "no-sets" => context.as_sets = false,
             "extended-next-hop" => context.extended_next_hop.insert(Family::Ipv4Unicast),
             _ => panic!("unknown word: {word}"),
         }

@@ -417,6 +417,7 @@ fn extended_messages_hold_sixteen_times_as_much() {
         families: Families::ALL,
         add_path: Families::EMPTY,
         extended_next_hop: Families::EMPTY,
+        as_sets: true,
     };
     let mut scratch = crate::DecodeScratch::new();
     // The loopback address is no next hop, so the routes come out withdrawn.
