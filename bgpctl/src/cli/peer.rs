@@ -222,6 +222,13 @@ pub(crate) struct PeerAddArgs {
     /// What becomes of its routes with an AS_SET: `accept`, or `withdraw`
     #[arg(long, value_name = "RULE")]
     pub(crate) as_sets: Option<String>,
+    /// What we are to it: `provider`, `rs`, `rs-client`, `customer` or `peer` (RFC 9234)
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// Refuse it if it does not say its role
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) role_strict: Option<bool>,
     /// How many paths of a prefix to send it: `all`, `off`, or a number
     #[arg(long, value_name = "PATHS")]
     pub(crate) add_path_send: Option<String>,
@@ -327,6 +334,8 @@ impl PeerAddArgs {
             add_path_receive: self.add_path_receive,
             extended_next_hop: self.extended_next_hop,
             as_sets: self.as_sets,
+            role: self.role,
+            role_strict: self.role_strict,
             add_path_send: self.add_path_send,
             graceful_restart: self.graceful_restart,
             restart_time: self.restart_time,

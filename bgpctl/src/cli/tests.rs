@@ -87,7 +87,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         --families ipv4-unicast,ipv6 --hold-time 30s --keepalive 10 --send-hold 4m --connect-retry 2s \
         --idle-hold 500ms --idle-hold-max 1m --import all --export pods,services \
         --route-reflector-client --next-hop self --next-hop-v6 fd00::2 --multihop 2 \
-        --extended-messages=false --add-path-receive all --extended-next-hop --as-sets withdraw --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
+        --extended-messages=false --add-path-receive all --extended-next-hop --as-sets withdraw --role customer --role-strict --add-path-send 4 --graceful-restart=false --restart-time 60s --stale-time 5m \
         --ttl-security=2 --bind-device eth0 --password-file /run/md5 --graceful-shutdown=false \
         --max-prefix-ipv4 100 --max-prefix-ipv6 0 --max-prefix-warn 50 --max-prefix-action block \
         --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8 \
@@ -134,6 +134,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         add_path_receive: Some("all".into()),
         extended_next_hop: Some(true),
         as_sets: Some("withdraw".into()),
+        role: Some("customer".into()),
+        role_strict: Some(true),
         add_path_send: Some("4".into()),
         graceful_restart: Some(false),
         restart_time: seconds(60, 0),

@@ -31,7 +31,6 @@ const NOT_YET_IN: &[(&str, &str)] = &[
     ("api", "read-only-socket"),
     ("api", "tcp"),
     ("kernel", "import"),
-    ("peer", "role"),
 ];
 
 /// A scalar with its place, variables already replaced.

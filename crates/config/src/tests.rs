@@ -159,6 +159,27 @@ fn a_reflector_offers_its_clients_all_paths_and_nobody_else_does() {
 }
 
 #[test]
+fn a_role_is_of_the_peer_or_its_group() {
+    let text = "as: 64512\ngroups: {up: {role: customer, role-strict: true}}\npeers:\n\
+                - {address: 10.0.0.2, as: 65001, group: up}\n\
+                - {address: 10.0.0.3, as: 65002, group: up, role: rs-client, role-strict: false}\n\
+                - {address: 10.0.0.4, as: 65003}\n";
+    let config = node(text);
+    let roles = config
+        .peers
+        .iter()
+        .map(|peer| (peer.role, peer.role_strict));
+    assert_eq!(
+        roles.collect::<Vec<_>>(),
+        [
+            (Some(wire::Role::Customer), true),
+            (Some(wire::Role::RouteServerClient), false),
+            (None, false)
+        ]
+    );
+}
+
+#[test]
 fn policy_defaults_follow_role_and_peer_type() {
     let text = "as: 64512\npeers:\n- {address: 10.0.0.2, as: internal}\n- {address: 10.0.0.3, as: 64512}\n\
                 - {address: 10.0.0.4, as: external}\n- {address: 10.0.0.5, as: 64513, export: all}\n";

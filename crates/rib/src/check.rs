@@ -15,6 +15,7 @@ use wire::{Asn, AttrView, NextHop};
 
 use crate::as_path;
 use crate::ids::{RejectReason, SourceInfo, SourceKind};
+use crate::role;
 
 /// Who we are, as the loop checks ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub fn check(
     }
     check_loops(source, local, attrs)?;
     check_first_as(source, attrs)?;
+    role::check(source, attrs)?;
     check_next_hop(source, next_hop)
 }
 
@@ -141,6 +143,7 @@ mod tests {
                 "2001:db8::1".parse().unwrap(),
                 "fe80::1".parse().unwrap(),
             ],
+            role: None,
             paths: NonZeroU8::MIN,
             enforce_first_as: true,
             own_as_allowed: 0,

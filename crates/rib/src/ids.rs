@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::sync::Arc;
 
-use wire::{Asn, EncodeContext, Families, NextHop};
+use wire::{Asn, EncodeContext, Families, NextHop, Role};
 
 use crate::as_path::PathRules;
 
@@ -133,6 +133,8 @@ pub struct SourceInfo {
     pub address: IpAddr,
     /// Our own addresses, the session's first: no next hop that this peer gives us may be one of them (RFC 4271 6.3).
     pub own_addresses: Vec<IpAddr>,
+    /// What we are to this peer of another AS (RFC 9234).
+    pub role: Option<Role>,
     /// How many paths of a destination it may have, each under a path identifier of its own (RFC 7911); 1 without ADD-PATH.
     pub paths: NonZeroU8,
     /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
@@ -179,6 +181,8 @@ pub struct ExportSettings {
     pub is_meshed: bool,
     /// Which next hop the receiver is told.
     pub next_hop: NextHopRule,
+    /// What we are to the receivers, of another AS (RFC 9234).
+    pub role: Option<Role>,
     /// Our IPv4 address as a next hop; `None`: IPv4 routes that need it are not sent.
     pub local_v4: Option<Ipv4Addr>,
     /// Our global IPv6 address as a next hop; `None`: IPv6 routes that need it are not sent, never as `::ffff:`.
@@ -256,6 +260,8 @@ pub enum RejectReason {
     NextHopLinkLocal,
     /// As many routes as may be are accepted from the peer already (RFC 4271 section 6.7).
     MaxPrefix,
+    /// It is a route leak: its Only to Customer attribute says that it must not come from this peer (RFC 9234 section 5).
+    RouteLeak,
     /// The peer has as many paths to the prefix already as are taken from it (RFC 7911). Never in a path record: no path is
     /// kept.
     TooManyPaths,
@@ -282,6 +288,7 @@ impl RejectReason {
             RejectReason::NextHopMartian => "next-hop-martian",
             RejectReason::NextHopLinkLocal => "next-hop-link-local",
             RejectReason::MaxPrefix => "max-prefix",
+            RejectReason::RouteLeak => "route-leak",
             RejectReason::TooManyPaths => "too-many-paths",
             RejectReason::Policy(reason) => reason.word(),
         }
@@ -306,6 +313,9 @@ impl fmt::Display for RejectReason {
             }
             RejectReason::MaxPrefix => {
                 "as many of the peer's routes as max-prefix allows are accepted already (RFC 4271 6.7)"
+            }
+            RejectReason::RouteLeak => {
+                "it is a route leak: its Only to Customer attribute says that it must not come from this peer (RFC 9234 5)"
             }
             RejectReason::TooManyPaths => {
                 "the peer has as many paths to the prefix as are taken from it (RFC 7911); see `add-path.receive`"

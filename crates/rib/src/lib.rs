@@ -33,6 +33,7 @@ mod member;
 mod multi;
 mod query;
 mod rib;
+mod role;
 mod source;
 mod table;
 #[cfg(test)]

@@ -61,6 +61,7 @@ impl AttrKey {
     const LLGR_STALE: u16 = 1 << 6;
     const NO_LLGR: u16 = 1 << 7;
     const BLACKHOLE: u16 = 1 << 8;
+    const HAS_OTC: u16 = 1 << 9;
 
     /// Reads the key of an attribute set.
     #[must_use]
@@ -73,6 +74,9 @@ impl AttrKey {
         }
         if local_pref.is_some() {
             flags |= Self::HAS_LOCAL_PREF;
+        }
+        if attrs.otc().is_some() {
+            flags |= Self::HAS_OTC;
         }
         for community in attrs.communities() {
             flags |= community_flag(community);
@@ -105,6 +109,12 @@ impl AttrKey {
     #[must_use]
     pub const fn has_local_pref(&self) -> bool {
         self.flags & Self::HAS_LOCAL_PREF != 0
+    }
+
+    /// True with Only to Customer (RFC 9234).
+    #[must_use]
+    pub const fn has_otc(&self) -> bool {
+        self.flags & Self::HAS_OTC != 0
     }
 
     /// True with NO_EXPORT (RFC 1997).

@@ -23,6 +23,7 @@ use crate::ids::{
     SourceKind,
 };
 use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
+use crate::role;
 
 /// Why a route is not sent to a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +41,8 @@ pub enum DenyReason {
     NoExport,
     /// It carries NO_EXPORT_SUBCONFED and the receiver is in another AS (RFC 1997).
     NoExportSubconfed,
+    /// It is for customers only, and the receiver is none of ours (RFC 9234 section 5).
+    OnlyToCustomers,
     /// We have no IPv4 address of our own to put in as next hop.
     NoOwnIpv4,
     /// We have no global IPv6 address of our own to put in as next hop.
@@ -67,6 +70,7 @@ impl DenyReason {
             DenyReason::NoAdvertise => "no-advertise",
             DenyReason::NoExport => "no-export",
             DenyReason::NoExportSubconfed => "no-export-subconfed",
+            DenyReason::OnlyToCustomers => "only-to-customers",
             DenyReason::NoOwnIpv4 => "no-own-ipv4",
             DenyReason::NoOwnIpv6 => "no-own-ipv6",
             DenyReason::NextHopFamily => "next-hop-family",
@@ -96,6 +100,9 @@ impl fmt::Display for DenyReason {
             }
             DenyReason::NoExportSubconfed => {
                 "it carries the community NO_EXPORT_SUBCONFED and the peer is in another AS (RFC 1997)"
+            }
+            DenyReason::OnlyToCustomers => {
+                "it has the attribute Only to Customer, and by our `role` the peer is no customer (RFC 9234 5)"
             }
             DenyReason::NoOwnIpv4 => {
                 "the next hop would be this node, which has no IPv4 address on this session (RFC 4271 5.1.3)"
@@ -139,6 +146,9 @@ pub fn gate(
     let is_meshed = to.is_meshed && source.is_meshed;
     if is_meshed && to.cluster_id == source.cluster.id {
         return Err(DenyReason::ClientsMeshed);
+    }
+    if attrs.has_otc() && role::holds_back(to.role) {
+        return Err(DenyReason::OnlyToCustomers);
     }
     // A route server takes no community as said to itself (RFC 7947 section 2.2.4).
     if source.kind.is_local() || is_served(source, to) {
@@ -334,6 +344,7 @@ pub fn transform(
         Edit::External { keep_med } => external(splice, keep_med, to),
         Edit::Serve => {
             drop_internal(&mut splice, to);
+            mark(&mut splice, to);
             splice.copy_rest();
         }
         Edit::Internal => {
@@ -388,6 +399,7 @@ where
             splice.put(flags, code, &kept);
         }
     }
+    mark(&mut splice, to);
     splice.copy_rest();
 }
 
@@ -400,6 +412,25 @@ where
     farewell(splice, to);
     splice.take(code::ORIGINATOR_ID);
     splice.take(code::CLUSTER_LIST);
+}
+
+/// RFC 9234 5: what must go no further than to customers says so, by us if by nobody before.
+fn mark<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+where
+    I: Iterator<Item = (u8, u8, &'a [u8])>,
+{
+    if !role::marks(to.role) {
+        return;
+    }
+    splice.copy_below(code::OTC);
+    let is_marked = splice
+        .rest
+        .peek()
+        .is_some_and(|(_, at, _)| *at == code::OTC);
+    if !is_marked {
+        let asn = to.local_as.0.to_be_bytes();
+        splice.put(OPTIONAL | TRANSITIVE, code::OTC, &[&asn]);
+    }
 }
 
 /// RFC 4456 8: who brought the route into our AS, and through which clusters it came.

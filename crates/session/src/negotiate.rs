@@ -1,6 +1,6 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4, RFC 9234 4.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::{
     AddPathMode, Asn, Capability, CeaseSubcode, Families, Family, Fault, FaultKind,
-    GracefulRestart, GracefulRestartFamily, MAX_EXTENDED_LEN, MAX_LEN, Open, Section,
+    GracefulRestart, GracefulRestartFamily, MAX_EXTENDED_LEN, MAX_LEN, Open, Role, Section,
     capability_code,
 };
 
@@ -148,6 +148,7 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         .collect();
     capabilities.push(Capability::RouteRefresh);
     capabilities.push(Capability::FourOctetAs(settings.local_as));
+    capabilities.extend(settings.role.map(Capability::Role));
     if settings.extended_next_hop && settings.families.contains(Family::Ipv4Unicast) {
         let entry = (Family::Ipv4Unicast.afi_safi(), IPV6);
         capabilities.push(Capability::ExtendedNextHop(vec![entry]));
@@ -237,7 +238,8 @@ fn peer_restart(open: &Open, in_effect: Families) -> Option<PeerRestart> {
 
 /// Checks the peer's OPEN against what we expect and works out the terms.
 ///
-/// Faults: wrong AS (2/2), our own BGP Identifier inside our AS (2/3), no family in common (2/7).
+/// Faults: wrong AS (2/2), our own BGP Identifier inside our AS (2/3), no family in common (2/7), roles that do not go
+/// together (2/11).
 pub(crate) fn negotiate(
     settings: &Settings,
     side: Side,
@@ -252,6 +254,9 @@ pub(crate) fn negotiate(
     // RFC 6286 2.2: unique inside an AS. It is also what a connection to ourselves looks like.
     if internal && received.router_id == settings.router_id {
         return Err(refused(FaultKind::BadRouterId, Bytes::new()));
+    }
+    if !internal {
+        check_roles(settings, &received)?;
     }
     let families = settings.families & families_of(&received);
     if families.is_empty() {
@@ -293,6 +298,28 @@ pub(crate) fn negotiate(
         sent: our_open(settings),
         received,
     })
+}
+
+/// RFC 9234 4.2: the two roles are a pair; a peer that says none is taken, unless we are strict.
+fn check_roles(settings: &Settings, received: &Open) -> Result<(), Fault> {
+    let Some(ours) = settings.role else {
+        return Ok(());
+    };
+    let pair = Capability::Role(match ours {
+        Role::Provider => Role::Customer,
+        Role::RouteServer => Role::RouteServerClient,
+        Role::RouteServerClient => Role::RouteServer,
+        Role::Customer => Role::Provider,
+        Role::Peer => Role::Peer,
+    });
+    // Said twice, it must be the same each time. One that we do not know is none that goes with ours.
+    let theirs = received.capabilities.iter();
+    let mut theirs = theirs.filter(|capability| capability.code() == capability_code::ROLE);
+    let is_said = theirs.clone().next().is_some();
+    match is_said && theirs.all(|role| *role == pair) || !is_said && !settings.role_strict {
+        true => Ok(()),
+        false => Err(refused(FaultKind::RoleMismatch, Bytes::new())),
+    }
 }
 
 fn refused(kind: FaultKind, data: Bytes) -> Fault {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::{Asn, Families};
+use wire::{Asn, Families, Role};
 
 /// Which AS number the peer may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +82,10 @@ pub struct Settings {
     pub passive: bool,
     /// The families that we offer; not empty.
     pub families: Families,
+    /// What we are to the peer, on an external session (RFC 9234).
+    pub role: Option<Role>,
+    /// A peer that does not say its role is refused; nothing without a role of ours.
+    pub role_strict: bool,
     /// We offer messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
     /// We offer IPv4 routes with an IPv6 next hop, in both directions (RFC 8950).

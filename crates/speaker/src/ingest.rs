@@ -252,7 +252,7 @@ fn announce(
     reach: &Reach<'_>,
 ) -> Option<RejectReason> {
     let checked = rib.check(id, update.attrs, &reach.next_hop);
-    let attrs = rib.intern(update.attrs);
+    let attrs = rib.intern_from(id, update.attrs);
     let attrs = rib.amend(attrs, amends);
     let beyond = rib.announce_all(id, attrs, reach.next_hop, reach.nlri.iter(), |prefix| {
         checked?;

@@ -198,6 +198,8 @@ impl Speaker {
             delay_open: config.session.delay_open.map(NonZeroU16::get),
             passive: config.passive,
             families: config.families,
+            role: config.role,
+            role_strict: config.role_strict,
             extended_messages: config.extended_messages,
             extended_next_hop: config.extended_next_hop,
             add_path_receive: config.add_path_receive.most().is_some(),

@@ -78,6 +78,7 @@ impl Speaker {
                     router_id: self.identity.router_id,
                     address: IpAddr::V4(self.identity.router_id),
                     own_addresses: Vec::new(),
+                    role: None,
                     paths: NonZeroU8::MIN,
                     own_as_allowed: 0,
                     cluster: Cluster::own(self.identity.cluster_id),

@@ -119,6 +119,7 @@ impl Speaker {
             router_id: negotiated.remote_router_id,
             address: peer.config.address,
             own_addresses: self.own_addresses(negotiated.local.ip()),
+            role: peer.config.role,
             paths: match negotiated.add_path_receive.is_empty() {
                 true => NonZeroU8::MIN,
                 false => peer
@@ -151,6 +152,7 @@ impl Speaker {
             cluster_id: self.cluster_id(peer),
             is_meshed: !peer.config.session.client_to_client,
             next_hop: next_hop_rule(peer.config.next_hop),
+            role: peer.config.role,
             local_v4: hops.v4,
             local_v6: hops.v6,
             link_local: hops.link_local,

@@ -209,3 +209,116 @@ fn frr_and_a_node_give_each_other_their_link_local_addresses() -> Result<()> {
     );
     stage::kernel_route(&node, theirs.prefix, frr_at)
 }
+
+/// RFC 9234: what a provider says goes to our customer with its mark and to no other provider; our own routes go to all, to
+/// the customer with our mark.
+fn roles(upstream: Kind) -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Bird, upstream]) {
+        return Ok(());
+    }
+    let says = |kind: Kind, role: &str| match kind {
+        Kind::Bird => format!("local role {role}"),
+        _ => format!("local-role {role}"),
+    };
+    let lab = Lab::new("roles")?;
+    let lan = lab.lan("lan")?;
+    let spec = Spec::new(65001, 1);
+    let to_us = spec.as_neighbor();
+    let from = IpAddr::from(spec.v4);
+    let [up, other, down] = [2, 3, 4].map(|host| Spec::new(65000 + u32::from(host), host));
+    let spec = spec
+        .with(
+            up.as_neighbor()
+                .line("role: customer")
+                .line("role-strict: true"),
+        )
+        .with(other.as_neighbor().line("role: customer"))
+        .with(down.as_neighbor().line("role: provider"));
+    let up_at = IpAddr::from(up.v4);
+    let namespace = stage::on_lan(&lab, &lan, "us", &spec)?;
+    let mut us = Ours::new(Role::Node, &namespace, spec);
+    us.start()?;
+    let players = vec![
+        (
+            upstream,
+            up.with(to_us.clone().line(&says(upstream, "provider"))),
+        ),
+        (
+            Kind::Bird,
+            other.with(to_us.clone().line(&says(Kind::Bird, "provider"))),
+        ),
+        (
+            Kind::Bird,
+            down.with(to_us.line(&says(Kind::Bird, "customer"))),
+        ),
+    ];
+    let mut daemons = stage::place(&lab, &lan, players)?;
+    stage::start_all(&mut daemons)?;
+    stage::all_up(&us)?;
+    let [up, other, down] = daemons.as_mut_slice() else {
+        unreachable!("three were placed")
+    };
+    let learned = Announcement::new("10.75.0.0/24");
+    let own = Announcement::new("10.76.0.0/24");
+    up.announce(&learned)?;
+    us.announce(&own)?;
+    for to in [&**up, &**other, &**down] {
+        wait_route(to, from, own.prefix)?;
+    }
+    wait_route(&**down, from, learned.prefix)?;
+    let mark = |prefix: &Announcement| -> Result<String> {
+        let prefix = prefix.prefix.to_string();
+        let table = down.namespace();
+        let socket = format!("{}/{}-bird.ctl", table.dir().display(), table.name());
+        table.run(&[
+            "birdc", "-r", "-s", &socket, "show", "route", &prefix, "all",
+        ])
+    };
+    let (of_learned, of_own) = (mark(&learned)?, mark(&own)?);
+    assert!(of_learned.contains("BGP.otc: 65002"), "{of_learned}");
+    assert!(of_own.contains("BGP.otc: 65001"), "{of_own}");
+    let listed = us.ctl_json(&["route", "list", "--in", &up_at.to_string()])?;
+    assert_eq!(
+        listed[0]["attributes"]["only_to_customer"], 65002,
+        "{listed}"
+    );
+    // It has all there is to come by now: our own route went out behind the learned one or in the same pull.
+    assert!(!other.received(from)?.contains_key(&learned.prefix));
+    Ok(())
+}
+
+#[test]
+fn roles_keep_routes_of_bird_from_leaking() -> Result<()> {
+    roles(Kind::Bird)
+}
+
+#[test]
+fn roles_keep_routes_of_frr_from_leaking() -> Result<()> {
+    roles(Kind::Frr)
+}
+
+/// Two customers make no session, and both say why.
+#[test]
+fn roles_that_do_not_go_together_make_no_session() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Bird]) {
+        return Ok(());
+    }
+    let lab = Lab::new("mismatch")?;
+    let lan = lab.lan("lan")?;
+    let (node, bird) = (Spec::new(65001, 1), Spec::new(65002, 2));
+    let to_bird = bird.as_neighbor().line("role: customer");
+    let to_node = node.as_neighbor().line("local role customer");
+    let bird_at = to_bird.address;
+    let namespace = stage::on_lan(&lab, &lan, "node", &node)?;
+    let mut node = Ours::new(Role::Node, &namespace, node.with(to_bird));
+    node.start()?;
+    let mut daemons = stage::place(&lab, &lan, vec![(Kind::Bird, bird.with(to_node))])?;
+    daemons.iter_mut().try_for_each(|daemon| daemon.start())?;
+    wait_for(ROUTE_LIMIT, "the mismatch to be told", || {
+        let peer = node.peer(bird_at)?;
+        match peer["state"]["last_error"].to_string() {
+            error if error.contains("Role Mismatch") => Ok(()),
+            error => Err(LabError::new(error)),
+        }
+    })
+}

@@ -63,6 +63,10 @@ pub(crate) struct ConfigView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) as_sets: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role_strict: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) add_path_send: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_restart: Option<bool>,
@@ -220,6 +224,8 @@ impl ConfigView {
             add_path_receive: config.add_path_receive,
             extended_next_hop: config.extended_next_hop,
             as_sets: config.as_sets,
+            role: config.role,
+            role_strict: config.role_strict,
             add_path_send: config.add_path_send,
             graceful_restart: config.graceful_restart,
             restart_time: time(config.restart_time),

@@ -239,6 +239,11 @@ impl PeerView {
         page.maybe("add-path receive", config.add_path_receive.as_ref());
         page.maybe("extended next hop", yes(config.extended_next_hop));
         page.maybe("AS sets", config.as_sets.as_ref());
+        page.maybe("role", config.role.as_ref());
+        page.maybe(
+            "role strict",
+            yes(config.role_strict.filter(|strict| *strict)),
+        );
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful shutdown", yes(config.graceful_shutdown));
         page.maybe("graceful restart", yes(config.graceful_restart));

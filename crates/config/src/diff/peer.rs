@@ -159,6 +159,8 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         add_path_receive: _,
         extended_next_hop: _,
         as_sets: _,
+        role: _,
+        role_strict: _,
         add_path_send: _,
         graceful_shutdown: _,
         graceful,
@@ -227,7 +229,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
 }
 
 /// The same of what is offered to the peer and held against it.
-fn offers(peer: &Peer) -> [(&'static str, Cost, String); 4] {
+fn offers(peer: &Peer) -> [(&'static str, Cost, String); 6] {
     [
         (
             "extended-messages",
@@ -245,6 +247,8 @@ fn offers(peer: &Peer) -> [(&'static str, Cost, String); 4] {
             peer.extended_next_hop.to_string(),
         ),
         ("as-sets", Cost::Import, peer.as_sets.to_string()),
+        ("role", Cost::Reset, or_none(peer.role.as_ref())),
+        ("role-strict", Cost::Reset, peer.role_strict.to_string()),
     ]
 }
 

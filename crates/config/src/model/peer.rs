@@ -213,6 +213,10 @@ pub struct Peer {
     pub extended_next_hop: bool,
     /// What becomes of routes with an AS_SET (RFC 9774).
     pub as_sets: AsSets,
+    /// What we are to the peer, on eBGP (RFC 9234).
+    pub role: Option<wire::Role>,
+    /// A peer that does not say its role is refused (RFC 9234).
+    pub role_strict: bool,
     /// Paths of a prefix that are sent (RFC 7911).
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
@@ -299,6 +303,8 @@ impl PartialEq for Peer {
             add_path_receive,
             extended_next_hop,
             as_sets,
+            role,
+            role_strict,
             add_path_send,
             graceful_shutdown,
             graceful,
@@ -337,6 +343,8 @@ impl PartialEq for Peer {
             && *add_path_receive == other.add_path_receive
             && *extended_next_hop == other.extended_next_hop
             && *as_sets == other.as_sets
+            && *role == other.role
+            && *role_strict == other.role_strict
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
             && *graceful == other.graceful

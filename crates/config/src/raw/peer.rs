@@ -79,6 +79,10 @@ pub struct RawPeer {
     pub extended_next_hop: Option<Text>,
     /// `as-sets`.
     pub as_sets: Option<Text>,
+    /// `role`.
+    pub role: Option<Text>,
+    /// `role-strict`.
+    pub role_strict: Option<Text>,
     /// `add-path.send`.
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
@@ -136,6 +140,8 @@ impl RawPeer {
             add_path_receive: None,
             extended_next_hop: None,
             as_sets: None,
+            role: None,
+            role_strict: None,
             add_path_send: None,
             graceful_shutdown: None,
             graceful_enabled: None,
@@ -177,6 +183,8 @@ impl RawPeer {
             extended_messages: reader.text(section, "extended-messages"),
             extended_next_hop: reader.text(section, "extended-next-hop"),
             as_sets: reader.text(section, "as-sets"),
+            role: reader.text(section, "role"),
+            role_strict: reader.text(section, "role-strict"),
             add_path_receive,
             add_path_send,
             graceful_shutdown: reader.text(section, "graceful-shutdown"),

@@ -49,6 +49,14 @@ const NEXT_HOPS: &[(&str, NextHopRule)] = &[
     ("unchanged", NextHopRule::Unchanged),
 ];
 
+const ROLES: &[(&str, wire::Role)] = &[
+    ("provider", wire::Role::Provider),
+    ("rs", wire::Role::RouteServer),
+    ("rs-client", wire::Role::RouteServerClient),
+    ("customer", wire::Role::Customer),
+    ("peer", wire::Role::Peer),
+];
+
 const AS_SETS: &[(&str, AsSets)] = &[("accept", AsSets::Accept), ("withdraw", AsSets::Withdraw)];
 
 impl Fields {
@@ -85,6 +93,8 @@ impl Fields {
             add_path_receive,
             extended_next_hop,
             as_sets,
+            role,
+            role_strict,
             add_path_send,
             graceful_shutdown,
             graceful_enabled,
@@ -129,6 +139,8 @@ impl Fields {
             add_path_receive: Slot::read(faults, add_path_receive.as_ref(), path_limit_value),
             extended_next_hop: Slot::read(faults, extended_next_hop.as_ref(), values::boolean),
             as_sets: Slot::read(faults, as_sets.as_ref(), |text| values::word(text, AS_SETS)),
+            role: Slot::read(faults, role.as_ref(), |text| values::word(text, ROLES)),
+            role_strict: Slot::read(faults, role_strict.as_ref(), values::boolean),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_shutdown: Slot::read(faults, graceful_shutdown.as_ref(), values::boolean),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),

@@ -69,6 +69,7 @@ impl Context<'_> {
         limits::check(faults, &raw.at, &fields, identity.dynamic);
         as_path::check(faults, &raw.at, &fields, self.local_as, internal);
         session::check(faults, &raw.at, &fields);
+        check_role(faults, &raw.at, &fields, internal);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -118,6 +119,8 @@ impl Context<'_> {
             add_path_receive: fields.add_path_receive.value_or(PathLimit::Off),
             extended_next_hop: fields.extended_next_hop.value_or(false),
             as_sets: fields.as_sets.value_or(AsSets::Accept),
+            role: fields.role.value(),
+            role_strict: fields.role_strict.value_or(false),
             add_path_send: fields
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),
@@ -314,6 +317,22 @@ fn check_distance(faults: &mut Faults, at: &Location, fields: &Fields) {
         );
         let message = "ttl-security and multihop exclude each other";
         faults.add(fields.ttl_security.at(at), message, remedy);
+    }
+}
+
+/// RFC 9234 section 4: roles are between ASes.
+fn check_role(faults: &mut Faults, at: &Location, fields: &Fields, internal: Option<bool>) {
+    if internal == Some(true) && fields.role.get().is_some() {
+        let message = "only an eBGP peer has a role (RFC 9234)";
+        faults.add(fields.role.at(at), message, "remove it");
+    }
+    if fields.role.is_absent() && fields.role_strict.value_or(false) {
+        let remedy = "write what we are to the peer, such as role: customer, or remove it";
+        faults.add(
+            fields.role_strict.at(at),
+            "role-strict needs a role",
+            remedy,
+        );
     }
 }
 

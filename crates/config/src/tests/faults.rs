@@ -118,13 +118,7 @@ fn a_peer_inside_a_signed_range_is_signed_too() {
 
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
-    for key in [
-        "bfd",
-        "long-lived-graceful-restart",
-        "role",
-        "policy",
-        "mrai",
-    ] {
+    for key in ["bfd", "long-lived-graceful-restart", "policy", "mrai"] {
         peer(
             &format!("as: internal\n  {key}: 1"),
             &format!("x.yaml:5:3: \"{key}\" is not supported yet in this version; remove it"),
@@ -637,5 +631,21 @@ fn what_a_reflector_has_not() {
             "x.yaml:3:1: a reflector writes no kernel routes; remove \"kernel\"",
             "x.yaml:4:20: a reflector writes no kernel routes, so it has no multipath; remove \"multipath\"",
         ],
+    );
+}
+
+#[test]
+fn roles_are_between_ases() {
+    peer(
+        "as: internal\n  role: peer",
+        "x.yaml:5:9: only an eBGP peer has a role (RFC 9234); remove it",
+    );
+    peer(
+        "as: 65001\n  role-strict: true",
+        "x.yaml:5:16: role-strict needs a role; write what we are to the peer, such as role: customer, or remove it",
+    );
+    peer(
+        "as: 65001\n  role: costumer",
+        "x.yaml:5:9: \"costumer\" is not a value for this key; did you mean \"customer\"?",
     );
 }

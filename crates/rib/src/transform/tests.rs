@@ -28,6 +28,7 @@ fn source(kind: SourceKind) -> SourceInfo {
         router_id: Ipv4Addr::new(10, 0, 0, 2),
         address: IpAddr::from([10, 0, 0, 2]),
         own_addresses: Vec::new(),
+        role: None,
         paths: NonZeroU8::MIN,
         enforce_first_as: true,
         own_as_allowed: 0,
@@ -46,6 +47,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         is_meshed: false,
         cluster_id: Ipv4Addr::new(1, 1, 1, 1),
         next_hop: NextHopRule::Auto,
+        role: None,
         local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
         local_v6: Some("2001:db8::1".parse().unwrap()),
         link_local: None,
@@ -603,6 +605,13 @@ fn a_route_server_passes_on_what_it_got() {
     );
     let passed = sent(&attrs, SourceKind::Ebgp, &to);
     assert_eq!(passed.finish(), attrs.clone().finish());
+    // But for what its role asks of it (RFC 9234 section 5).
+    to.role = Some(wire::Role::RouteServer);
+    let marked = sent(&attrs, SourceKind::Ebgp, &to);
+    let mut expected = attrs.clone();
+    expected.set_otc(Asn(64512));
+    assert_eq!(marked.finish(), expected.finish());
+    to.role = None;
     assert_eq!(
         gate(
             Family::Ipv4Unicast,

@@ -45,6 +45,8 @@ fn settings() -> Settings {
         delay_open: None,
         passive: false,
         families: Families::ALL,
+        role: None,
+        role_strict: false,
         extended_messages: false,
         extended_next_hop: false,
         add_path_receive: false,

@@ -19,6 +19,8 @@ fn settings() -> Settings {
         delay_open: None,
         passive: false,
         families: Families::ALL,
+        role: None,
+        role_strict: false,
         extended_messages: false,
         extended_next_hop: false,
         add_path_receive: false,
@@ -186,6 +188,67 @@ fn ipv4_goes_over_ipv6_where_both_offer_it() {
         ];
         let terms = agree(settings, open(64513, capabilities)).unwrap();
         assert_eq!(terms.extended_next_hop, agreed);
+    }
+}
+
+/// RFC 9234 4.2.
+#[test]
+fn roles_go_in_pairs() {
+    let role = |role| vec![Capability::Role(role)];
+    let unknown = Capability::Unknown {
+        code: capability_code::ROLE,
+        data: Bytes::from_static(&[9]),
+    };
+    let pairs = [
+        (Role::Provider, Role::Customer),
+        (Role::RouteServer, Role::RouteServerClient),
+        (Role::RouteServerClient, Role::RouteServer),
+        (Role::Customer, Role::Provider),
+        (Role::Peer, Role::Peer),
+    ];
+    for (ours, theirs) in pairs {
+        let lenient = Settings {
+            role: Some(ours),
+            ..settings()
+        };
+        let strict = Settings {
+            role_strict: true,
+            ..lenient.clone()
+        };
+        assert!(
+            our_open(&strict)
+                .capabilities
+                .contains(&Capability::Role(ours))
+        );
+        for (_, said) in pairs {
+            let open = || open(64513, role(said));
+            let found = [agree(&strict, open()), agree(&lenient, open())];
+            assert!(found.iter().all(|found| found.is_ok() == (said == theirs)));
+            assert!(agree(&settings(), open()).is_ok(), "we say none");
+        }
+        for (said, fits_strict, fits) in [
+            (vec![], false, true),
+            ([role(theirs), role(theirs)].concat(), true, true),
+            (
+                [role(theirs), role(ours)].concat(),
+                ours == theirs,
+                ours == theirs,
+            ),
+            (vec![unknown.clone()], false, false),
+        ] {
+            let ask = |settings| agree(settings, open(64513, said.clone()));
+            assert_eq!(
+                (ask(&strict).is_ok(), ask(&lenient).is_ok()),
+                (fits_strict, fits)
+            );
+        }
+        let fault = agree(&strict, open(64513, vec![])).unwrap_err();
+        assert_eq!(fault.notification().subcode, 11);
+        let inside = Settings {
+            remote_as: RemoteAs::Internal,
+            ..strict
+        };
+        assert!(agree(&inside, open(64512, vec![])).is_ok());
     }
 }
 
