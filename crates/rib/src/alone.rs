@@ -152,6 +152,8 @@ impl Rib {
         if let Some(cursor) = member.attach(peer, group) {
             versions.drop_cursor(&cursor);
         }
+        let latest = versions.latest();
+        member.await_refresh(peer, group, latest);
         let multi = self.multi.as_ref().filter(|_| group.told.is_some());
         if let Some(multi) = multi.filter(|multi| multi.is_filling()) {
             member.await_version(peer, group, multi.whole_version());

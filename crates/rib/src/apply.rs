@@ -59,6 +59,7 @@ impl Rib {
     /// kept of a session before.
     pub fn source_down_keeping(&mut self, peer: PeerId, kept: Families) {
         self.acquit(peer);
+        self.forget_refreshes(peer);
         self.sources.down(peer, kept);
     }
 
@@ -276,6 +277,7 @@ impl Rib {
         let family = self.table.family(dest);
         let is_accepted = path.refusal.is_none();
         self.table.set_source(at, source);
+        self.mark(at, source, family);
         self.sources.count_in(source, dest, family, is_accepted);
         self.sources.count_out(former, dest, family, is_accepted);
         self.attrs.release(path.attrs);
@@ -328,6 +330,7 @@ impl Rib {
     fn add(&mut self, dest: u32, path: Path, told: u32) -> u32 {
         let added = self.table.add_path(dest, path);
         let family = self.table.family(dest);
+        self.mark(added, path.source, family);
         self.sources
             .count_in(path.source, dest, family, path.refusal.is_none());
         if let (Some(multi), None) = (&mut self.multi, path.refusal) {
@@ -366,7 +369,7 @@ impl Rib {
     }
 
     /// Takes out a path. Gives the path identifier that it was sent with; 0: none.
-    fn take_out(&mut self, dest: u32, previous: u32, path: u32) -> u32 {
+    pub(crate) fn take_out(&mut self, dest: u32, previous: u32, path: u32) -> u32 {
         let gone = self.table.remove_path(dest, previous, path);
         self.attrs.release(gone.attrs);
         self.next_hops.release(gone.next_hop);

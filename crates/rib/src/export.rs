@@ -145,15 +145,26 @@ impl Rib {
     /// walk says was true when its message was made, and is written before the log can say something newer; what the
     /// peer must not have was withdrawn by the log when it became so. Hence the walk needs no withdrawals.
     pub fn refresh(&mut self, peer: PeerId, family: Family) {
-        let Some(member) = self.members.get_mut(peer.index()).and_then(Option::as_mut) else {
-            return;
-        };
-        let Some(group) = &mut self.groups[member.group as usize] else {
-            return;
-        };
-        if group.settings.families.contains(family) {
-            member.start_walk(peer, group, [family].into_iter().collect());
+        if let Some((member, group)) = self.receiver_of(peer, family) {
+            member.start_walk(peer, group, wire::Families::only(family));
         }
+    }
+
+    /// As [`Rib::refresh`], for a peer that is told where it begins and ends (RFC 7313): true if it is to be told that it
+    /// begins, before anything else is handed out. Its end comes behind the last route. False while the first table has not
+    /// come to its end.
+    #[must_use]
+    pub fn refresh_with_end(&mut self, peer: PeerId, family: Family) -> bool {
+        let found = self.receiver_of(peer, family);
+        found.is_some_and(|(member, group)| member.start_refresh(peer, group, family))
+    }
+
+    /// A receiver of this family, and its group.
+    fn receiver_of(&mut self, peer: PeerId, family: Family) -> Option<(&mut Member, &mut Group)> {
+        let member = self.members.get_mut(peer.index())?.as_mut()?;
+        let group = self.groups[member.group as usize].as_mut()?;
+        let has_family = group.settings.families.contains(family);
+        has_family.then_some((member, group))
     }
 
     /// The time that a full pull pays for: four times what it takes to write to all members, at most 100 ms.
@@ -284,7 +295,9 @@ impl Rib {
                     member.end_of_rib = EndOfRib::At(tail);
                     false
                 }
-                EndOfRib::At(_) | EndOfRib::AtReturn | EndOfRib::Sent => false,
+                EndOfRib::AtWalkEnd | EndOfRib::At(_) | EndOfRib::AtReturn | EndOfRib::Sent => {
+                    false
+                }
             }
         });
     }

@@ -32,6 +32,7 @@ mod log;
 mod member;
 mod multi;
 mod query;
+mod refresh;
 mod rib;
 mod role;
 mod source;

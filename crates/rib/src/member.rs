@@ -6,10 +6,10 @@
 //! withdrawal of its routes (rule 4). Who is too slow for the log reads by itself: see `alone`.
 //!
 //! RFC 4456 section 8 (never back to the originator), RFC 4271 section 5.1.3 (never to the next hop), RFC 4724
-//! section 2 (End-of-RIB, once for each family).
+//! section 2 (End-of-RIB, once for each family), RFC 7313 section 4 (EoRR).
 
 use bytes::{Bytes, BytesMut};
-use wire::{EncodeContext, Families, NextHop};
+use wire::{EncodeContext, Families, Family, NextHop, RouteRefresh};
 
 use crate::group::{Group, WalkPlace};
 use crate::ids::{PeerId, ReceiverIdentity};
@@ -30,9 +30,11 @@ pub(crate) struct Sync {
     pub(crate) families: Families,
 }
 
-/// When a member is sent End-of-RIB.
+/// When a member is sent what ends its first table, End-of-RIB, or a refresh, EoRR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndOfRib {
+    /// When the group has pulled all that there was at the end of the walk that is under way.
+    AtWalkEnd,
     /// When the group has pulled all that there was at the join.
     AwaitsPull {
         /// The version of the list at the join.
@@ -95,6 +97,10 @@ pub(crate) struct Member {
     /// Tombstones up to this version do not matter to it: its table was empty, and what it began with is younger.
     pub(crate) base: u64,
     pub(crate) end_of_rib: EndOfRib,
+    /// It was sent End-of-RIB.
+    pub(crate) has_table: bool,
+    /// Families that it is sent once more, and the end of that is to be told (RFC 7313).
+    pub(crate) refreshed: Families,
     pub(crate) wake: Wake,
 }
 
@@ -230,6 +236,8 @@ impl Member {
             }),
             base: group.cursor.floor(),
             end_of_rib: EndOfRib::At(group.log.tail()),
+            has_table: false,
+            refreshed: Families::EMPTY,
             wake: Wake::Idle,
         };
         group.members.push(peer);
@@ -281,6 +289,38 @@ impl Member {
         }
         if !walking {
             group.syncing.push(peer);
+        }
+    }
+
+    /// As [`Member::start_walk`] of one family, and its end is to be told. False, and it is not, while the first table has
+    /// not come to its own end (RFC 7313 section 4).
+    pub(crate) fn start_refresh(
+        &mut self,
+        peer: PeerId,
+        group: &mut Group,
+        family: Family,
+    ) -> bool {
+        self.start_walk(peer, group, Families::only(family));
+        if !self.has_table {
+            return false;
+        }
+        self.refreshed.insert(family);
+        remove(&mut group.awaiting, peer);
+        self.end_of_rib = match self.reads {
+            Reads::Attached(_) => EndOfRib::AtWalkEnd,
+            Reads::Alone(_) => EndOfRib::AtReturn,
+        };
+        true
+    }
+
+    /// Its walk has told all that the group had pulled: what is still to be pulled of what there is now comes before the
+    /// end of a refresh.
+    pub(crate) fn await_refresh(&mut self, peer: PeerId, group: &mut Group, latest: u64) {
+        if self.end_of_rib == EndOfRib::AtWalkEnd {
+            self.end_of_rib = EndOfRib::At(group.log.tail());
+        }
+        if !self.refreshed.is_empty() && group.cursor.version() < latest {
+            self.await_version(peer, group, latest);
         }
     }
 
@@ -377,7 +417,7 @@ impl Member {
     }
 
     fn is_end_of_rib_due(&self, group: &Group) -> bool {
-        if group.holds_end_of_rib && self.identity.keeps_routes {
+        if group.holds_end_of_rib && self.identity.keeps_routes && !self.has_table {
             return false;
         }
         match &self.reads {
@@ -428,8 +468,13 @@ impl Member {
         attached.end_walk(group);
         if self.is_end_of_rib_due(group) {
             self.end_of_rib = EndOfRib::Sent;
-            for family in group.settings.families.iter() {
-                out.push(wire::end_of_rib(family));
+            if !std::mem::replace(&mut self.has_table, true) {
+                for family in group.settings.families.iter() {
+                    out.push(wire::end_of_rib(family));
+                }
+            }
+            for family in std::mem::take(&mut self.refreshed).iter() {
+                out.push(end_of_refresh(family));
             }
         }
     }
@@ -489,6 +534,15 @@ impl Alone {
     pub(crate) fn begin_again(&mut self) {
         self.pull = 0;
     }
+}
+
+/// EoRR (RFC 7313 section 3.2).
+fn end_of_refresh(family: Family) -> Bytes {
+    let end = RouteRefresh {
+        family: family.afi_safi(),
+        subtype: RouteRefresh::END,
+    };
+    end.encode()
 }
 
 fn remove(list: &mut Vec<PeerId>, peer: PeerId) {

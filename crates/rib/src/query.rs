@@ -41,7 +41,7 @@ pub struct PathView<'a> {
     pub multipath: bool,
     /// Why it may not be used, if it may not.
     pub refusal: Option<RejectReason>,
-    /// It is kept from a session that ended, until its peer has announced it anew (RFC 4724).
+    /// It is kept until its peer has announced it anew: from a session that ended (RFC 4724), or in a refresh (RFC 7313).
     pub stale: bool,
 }
 
@@ -197,6 +197,7 @@ impl Rib {
             let mut view = routes.view(dest, path);
             view.best = shared.first() == Some(&index);
             view.multipath = shared.contains(&index);
+            view.stale |= self.is_outdated(index, path, family);
             sink(&view);
             rows += 1;
         }
@@ -204,10 +205,11 @@ impl Rib {
     }
 
     fn best_of(&self, dest: u32) -> Option<PathView<'_>> {
-        let (_, path) = self.table.best(dest)?;
+        let (index, path) = self.table.best(dest)?;
         let mut view = self.routes().view(dest, path);
         view.best = true;
         view.multipath = true;
+        view.stale |= self.is_outdated(index, path, self.table.family(dest));
         Some(view)
     }
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use wire::{Asn, AttrView, NextHop};
 
+use crate::arena::Beside;
 use crate::check::{self, LocalIdentity};
 use crate::decide::PathKey;
 use crate::encode::{Routes, Scratch};
@@ -19,6 +20,7 @@ use crate::judge::Judgement;
 use crate::member::Member;
 use crate::multi::{self, Multi, Told};
 use crate::pool::{AttrPool, NextHopPool};
+use crate::refresh::Sweep;
 use crate::source::Sources;
 use crate::table::Table;
 use crate::versions::{Cursor, VersionList};
@@ -151,6 +153,10 @@ pub struct Rib {
     pub(crate) resets: VecDeque<(PeerId, ResetReason)>,
     /// The walk that takes out the paths of peers that went down.
     pub(crate) drain: WalkPlace,
+    /// In which refresh of its source a path was announced, while some source announces anew; 0: in none.
+    pub(crate) marks: Option<Box<Beside<u8>>>,
+    /// The walks that take out what was not announced anew.
+    pub(crate) sweeps: Vec<Sweep>,
     /// From when on groups may pull again: each full pull moves it on by a tick, and to its own time at least.
     pub(crate) pull_due: Option<Instant>,
     /// A pull was cut into slices and goes on at once.
@@ -205,6 +211,8 @@ impl Rib {
             ready: VecDeque::new(),
             resets: VecDeque::new(),
             drain: WalkPlace::default(),
+            marks: None,
+            sweeps: Vec::new(),
             pull_due: None,
             is_flushing: false,
             is_behind: false,
@@ -302,6 +310,7 @@ impl Rib {
                 + self.best.bytes()
                 + self.sets.as_ref().map_or(0, VersionList::bytes)
                 + self.multi.as_ref().map_or(0, |multi| multi.bytes())
+                + self.marks.as_ref().map_or(0, |marks| marks.bytes())
                 + self.leaving.iter().map(Told::bytes).sum::<usize>()
                 + groups().map(Group::memory).sum::<usize>(),
             log_bytes: groups().map(Group::retained).sum(),

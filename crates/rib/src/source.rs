@@ -39,6 +39,10 @@ pub(crate) struct Source {
     few: Option<Vec<u32>>,
     /// The families whose paths are being taken out; none while the peer is up.
     going: Families,
+    /// The families that the peer is announcing anew, until what it did not is taken out (RFC 7313).
+    refreshing: Families,
+    /// Counts these refreshes, by [`Family::index`]; never 0 while there is one.
+    refreshes: [u8; 2],
     /// How many of its paths are accepted at most, if that is limited.
     most: Option<Box<Limit>>,
 }
@@ -229,6 +233,8 @@ impl Sources {
             few: Some(Vec::new()),
             going: Families::EMPTY,
             most: None,
+            refreshing: Families::EMPTY,
+            refreshes: [0; 2],
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -271,6 +277,44 @@ impl Sources {
             let refused = &mut limit.refused[family.index()];
             *refused = refused.saturating_add(1);
         }
+    }
+
+    /// A peer that is up announces a family anew. What it has of it is marked with another number from now on.
+    pub(crate) fn begin_refresh(&mut self, peer: PeerId, family: Family) {
+        let slot = self.slot(peer);
+        if let Some(source) = slot.and_then(|slot| self.slots[slot as usize].as_mut()) {
+            source.refreshing.insert(family);
+            let number = &mut source.refreshes[family.index()];
+            *number = number.checked_add(1).unwrap_or(1);
+        }
+    }
+
+    /// What was not announced anew has been taken out, or is not going to be.
+    pub(crate) fn end_refresh(&mut self, peer: PeerId, family: Family) {
+        let slot = self.slot(peer);
+        if let Some(source) = slot.and_then(|slot| self.slots[slot as usize].as_mut()) {
+            source.refreshing.remove(family);
+        }
+    }
+
+    /// The number of the refresh that is under way of a slot's family; 0: none is.
+    pub(crate) fn refresh_of(&self, slot: u32, family: Family) -> u8 {
+        let source = self.get(slot);
+        match source.refreshing.contains(family) {
+            true => source.refreshes[family.index()],
+            false => 0,
+        }
+    }
+
+    /// True while somebody announces anew.
+    pub(crate) fn any_refreshing(&self) -> bool {
+        let mut sources = self.slots.iter().flatten();
+        sources.any(|source| !source.refreshing.is_empty())
+    }
+
+    /// The destinations of a slot's paths, if they are few.
+    pub(crate) fn few(&self, slot: u32) -> Option<&[u32]> {
+        self.get(slot).few.as_deref()
     }
 
     /// A peer went down: its paths are to be taken out, but for those of the families `kept`. What was kept of it before

@@ -2,7 +2,7 @@
 
 pub(crate) mod oracle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use wire::{
     Asn, AttrBuilder, AttrView, DecodeContext, DecodeScratch, EncodeContext, Families, Family,
-    NextHop, Nlri, Origin, Prefix,
+    MessageType, NextHop, Nlri, Origin, Prefix, RouteRefresh,
 };
 
 use crate::*;
@@ -32,6 +32,7 @@ pub(crate) enum Seen {
     Announce(Vec<Prefix>),
     Withdraw(Vec<Prefix>),
     EndOfRib(Family),
+    EndOfRefresh(Family),
 }
 
 /// The far end of a session.
@@ -45,6 +46,8 @@ pub(crate) struct Peer {
     pub(crate) paths: BTreeMap<(Prefix, u32), Held>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) end_of_rib: [u32; 2],
+    /// What it has not been told again since a refresh began, by family, while there is one.
+    pub(crate) outdated: [Option<BTreeSet<(Prefix, u32)>>; 2],
 }
 
 /// A table and its peers.
@@ -231,6 +234,7 @@ impl Bench {
             paths: BTreeMap::new(),
             seen: Vec::new(),
             end_of_rib: [0; 2],
+            outdated: [None, None],
         };
         self.peers.insert(id, peer);
     }
@@ -287,6 +291,15 @@ impl Bench {
             ..source(peer, kind)
         };
         self.rib.source_up(peer, info);
+    }
+
+    /// A peer asks for a family again and is told where that begins and ends, if its first table has come.
+    pub(crate) fn refresh_with_end(&mut self, id: PeerId, family: Family) -> bool {
+        let begins = self.rib.refresh_with_end(id, family);
+        if let (true, Some(peer)) = (begins, self.peers.get_mut(&id)) {
+            peer.begin_refresh(family);
+        }
+        begins
     }
 
     /// A route of a peer with its own address as next hop.
@@ -403,9 +416,33 @@ impl Peer {
             let (frame, used) = wire::next_frame(rest, wire::MAX_EXTENDED_LEN)
                 .expect("a frame")
                 .expect("a whole message");
-            self.update(frame.body);
+            match frame.kind {
+                MessageType::RouteRefresh => self.end_refresh(frame.body),
+                _ => self.update(frame.body),
+            }
             rest = &rest[used..];
         }
+    }
+
+    /// It is told that all of a family follows once more (RFC 7313 section 4): what it has is outdated until it comes.
+    pub(crate) fn begin_refresh(&mut self, family: Family) {
+        let table = self.table.keys().map(|prefix| (*prefix, 0));
+        let all = table.chain(self.paths.keys().copied());
+        let all = all.filter(|(prefix, _)| Family::of(prefix) == family);
+        self.outdated[family.index()] = Some(all.collect());
+    }
+
+    /// What has not come again goes.
+    fn end_refresh(&mut self, body: &[u8]) {
+        let end = RouteRefresh::decode(body).expect("a ROUTE-REFRESH");
+        assert_eq!(end.subtype, RouteRefresh::END);
+        let family = Family::from_afi_safi(end.family).expect("a family that was agreed on");
+        let outdated = self.outdated[family.index()].take();
+        for (prefix, id) in outdated.expect("a refresh that was begun") {
+            self.table.remove(&prefix);
+            self.paths.remove(&(prefix, id));
+        }
+        self.seen.push(Seen::EndOfRefresh(family));
     }
 
     fn update(&mut self, body: &[u8]) {
@@ -442,6 +479,9 @@ impl Peer {
                     self.paths.insert((nlri.prefix, nlri.path_id), held);
                 } else {
                     self.table.insert(nlri.prefix, held);
+                }
+                if let Some(outdated) = &mut self.outdated[reach.family.index()] {
+                    outdated.remove(&(nlri.prefix, nlri.path_id));
                 }
                 come.push(nlri.prefix);
             }

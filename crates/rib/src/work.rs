@@ -39,6 +39,7 @@ impl Rib {
         let mut budget = all;
         self.drain_sources(&mut budget);
         self.drain_told(&mut budget);
+        self.sweep(&mut budget);
         self.judge(&mut budget);
         self.fill_multi(&mut budget);
         for index in 0..self.groups.len() {
@@ -59,6 +60,7 @@ impl Rib {
         let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
         self.sources.any_draining()
             || !self.leaving.is_empty()
+            || !self.sweeps.is_empty()
             || self.multi.as_ref().is_some_and(|multi| multi.is_filling())
             || self.is_judging()
             || self.is_collecting
@@ -156,6 +158,7 @@ impl Rib {
     /// Ends the walk of members that the group's walk has come round to.
     fn end_walks(&mut self, group: &mut Group) {
         let tail = group.snapshot.tail();
+        let latest = self.versions_of(group).latest();
         let mut at = 0;
         while at < group.syncing.len() {
             let peer = group.syncing[at];
@@ -168,6 +171,7 @@ impl Rib {
                 let sync = sync.filter(|sync| sync.end <= group.walk);
                 let ended = sync.map(|sync| sync.stop = Some(tail)).is_some();
                 if ended {
+                    member.await_refresh(peer, group, latest);
                     member.end_walk(group);
                 }
                 ended

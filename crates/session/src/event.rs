@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wire::{AfiSafi, Fault, Frame, Notification};
+use wire::{AfiSafi, Family, Fault, Frame, Notification};
 
 use crate::negotiate::Negotiated;
 use crate::reason::{CloseCause, Down, LastError, Unfit};
@@ -133,6 +133,16 @@ pub enum Output {
     Refresh {
         /// The family.
         family: AfiSafi,
+    },
+    /// The peer begins to send all its routes of this family again (BoRR, RFC 7313 section 4).
+    RefreshBegins {
+        /// The family.
+        family: Family,
+    },
+    /// The peer has sent all its routes of this family again (EoRR, RFC 7313 section 4).
+    RefreshEnds {
+        /// The family.
+        family: Family,
     },
 }
 

@@ -1,6 +1,6 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4, RFC 9234 4.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7313 3, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4, RFC 9234 4.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct Negotiated {
     pub route_refresh: bool,
     /// Both take messages of up to 65,535 octets (RFC 8654).
     pub extended_messages: bool,
+    /// Both mark where a refresh begins and ends (RFC 7313).
+    pub enhanced_refresh: bool,
     /// The families of IPv4 whose next hop may be of IPv6 (RFC 8950).
     pub extended_next_hop: Families,
     /// The families in which the peer sends path identifiers, and so may send several paths of a prefix (RFC 7911).
@@ -147,6 +149,7 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
         .map(|family| Capability::Multiprotocol(family.afi_safi()))
         .collect();
     capabilities.push(Capability::RouteRefresh);
+    capabilities.push(Capability::EnhancedRouteRefresh);
     capabilities.push(Capability::FourOctetAs(settings.local_as));
     capabilities.extend(settings.role.map(Capability::Role));
     if settings.extended_next_hop && settings.families.contains(Family::Ipv4Unicast) {
@@ -285,6 +288,7 @@ pub(crate) fn negotiate(
             .iter()
             .any(|capability| capability.code() == capability_code::FOUR_OCTET_AS),
         route_refresh: has(&Capability::RouteRefresh),
+        enhanced_refresh: has(&Capability::EnhancedRouteRefresh),
         extended_messages: settings.extended_messages && has(&Capability::ExtendedMessage),
         extended_next_hop: match settings.extended_next_hop {
             true => families & families_over_ipv6(&received),

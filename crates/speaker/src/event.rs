@@ -187,6 +187,13 @@ pub enum Event {
         /// For this family.
         family: Family,
     },
+    /// A peer began to announce a family anew and has not said that this was all (RFC 7313): what it has not announced goes.
+    RefreshNotEnded {
+        /// The peer's name.
+        peer: String,
+        /// The family.
+        family: Family,
+    },
     /// Routes of a peer that went are kept, or go after all (RFC 4724).
     Kept {
         /// The peer's name.
@@ -272,6 +279,7 @@ impl Event {
             | Event::DynamicLimit { .. }
             | Event::Readiness { lack: Some(_), .. }
             | Event::NoNextHop { .. }
+            | Event::RefreshNotEnded { .. }
             | Event::KernelLacks { .. }
             | Event::Lost { .. }
             | Event::Kernel { .. } => Severity::Warning,
@@ -349,6 +357,10 @@ impl fmt::Display for Event {
             Event::EndOfRib { peer, family } => {
                 write!(f, "peer {peer} sent its whole table of {family}")
             }
+            Event::RefreshNotEnded { peer, family } => write!(
+                f,
+                "peer {peer} began to send {family} anew and has not said that it sent all: what it has not sent again goes"
+            ),
             Event::Kept { peer, fact } => write!(f, "peer {peer}: {fact}"),
             Event::Drained { peer, reason } => drained(f, peer.as_deref(), reason.as_deref()),
             Event::NoNextHop { peer, family } => write!(
@@ -371,12 +383,7 @@ impl fmt::Display for Event {
                 "{count} lines were dropped here: too much happened at once"
             ),
             Event::KernelWhole => f.write_str("the kernel lacks none of our routes any more"),
-            Event::Reloaded { changes } if changes.is_empty() => {
-                f.write_str("configuration reloaded: no change")
-            }
-            Event::Reloaded { changes } => {
-                write!(f, "configuration reloaded: {}", changes.join("; "))
-            }
+            Event::Reloaded { changes } => reloaded(f, changes),
         }
     }
 }
@@ -396,6 +403,14 @@ fn drained(f: &mut fmt::Formatter<'_>, peer: Option<&str>, reason: Option<&str>)
         Some("") => f.write_str("drained: peers are told to prefer others"),
         Some(reason) => write!(f, "drained ({reason}): peers are told to prefer others"),
     }
+}
+
+fn reloaded(f: &mut fmt::Formatter<'_>, changes: &[String]) -> fmt::Result {
+    let changes = match changes {
+        [] => "no change",
+        _ => &changes.join("; "),
+    };
+    write!(f, "configuration reloaded: {changes}")
 }
 
 fn readiness(f: &mut fmt::Formatter<'_>, peer: &str, lack: Option<&str>) -> fmt::Result {

@@ -222,8 +222,15 @@ impl Speaker {
 
     /// We do not read at present, so who is back may not have been heard.
     pub(crate) fn forgive_absence(&mut self, until: Instant, id: PeerId) {
-        if let Some(kept) = self.peers.get_mut(id).and_then(|peer| peer.kept.as_mut()) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if let Some(kept) = &mut peer.kept {
             kept.until = kept.until.max(until);
+        }
+        let refresh = peer.link.as_mut().and_then(|link| link.refresh.as_mut());
+        if let Some(refresh) = refresh {
+            refresh.until = refresh.until.max(until);
         }
     }
 

@@ -21,6 +21,7 @@ mod lifecycle;
 mod limits;
 mod malformed;
 mod peer;
+mod refresh;
 mod reload;
 mod restart;
 mod routes;
@@ -209,6 +210,7 @@ impl Speaker {
                 self.forgive_absence(now + DEAF, id);
             }
             self.expire_kept(now, id);
+            self.expire_refresh(now, id);
             self.tell(now, id, session::Input::Timer);
         }
         self.run_comeback(now);

@@ -391,8 +391,9 @@ impl Speaker {
             ResetKind::SoftOut => {
                 let link = peer.link().ok_or(PeerError::NotEstablished { name })?;
                 for family in link.announced.iter() {
-                    self.rib.refresh(id, family);
+                    self.send_again(id, family);
                 }
+                self.settle(now, id);
             }
             ResetKind::SoftIn => self.request_refresh(now, id)?,
         }

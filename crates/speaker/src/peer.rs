@@ -18,6 +18,7 @@ use crate::event::Limiter;
 use crate::graceful::Kept;
 use crate::limits::LimitState;
 use crate::malformed::Malformations;
+use crate::refresh::Refresh;
 
 /// Where a peer comes from, which decides who may remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Link {
     pub announced: Families,
     /// Families of which the peer sent End-of-RIB.
     pub end_of_rib: Families,
+    /// The peer announces families anew (RFC 7313).
+    pub(crate) refresh: Option<Refresh>,
     /// When the session came up.
     pub since: Instant,
     /// When the last UPDATE with routes came.

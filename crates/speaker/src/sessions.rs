@@ -149,7 +149,13 @@ impl Speaker {
     /// Carries out everything the session of `id` asks for, and arms its timer.
     pub(crate) fn settle(&mut self, now: Instant, id: PeerId) {
         while let Some(output) = self.peers.get_mut(id).and_then(|peer| peer.session.poll()) {
-            let visible = !matches!(output, Output::Send { .. } | Output::Refresh { .. });
+            let visible = !matches!(
+                output,
+                Output::Send { .. }
+                    | Output::Refresh { .. }
+                    | Output::RefreshBegins { .. }
+                    | Output::RefreshEnds { .. }
+            );
             match output {
                 Output::Connect => self.dial(id),
                 Output::Abort => self.close(id, Side::Outgoing),
@@ -162,9 +168,11 @@ impl Speaker {
                 Output::Down(down) => self.session_down(now, id, down),
                 Output::Refresh { family } => {
                     if let Some(family) = wire::Family::from_afi_safi(family) {
-                        self.rib.refresh(id, family);
+                        self.send_again(id, family);
                     }
                 }
+                Output::RefreshBegins { family } => self.refresh_begins(now, id, family),
+                Output::RefreshEnds { family } => self.refresh_ends(id, family),
             }
             if visible {
                 self.touch(id);
@@ -178,8 +186,10 @@ impl Speaker {
         let peer = self.peers.get(id);
         let session = peer.and_then(|peer| peer.session.next_deadline());
         let kept = peer.and_then(|peer| peer.kept).map(|kept| kept.until);
-        self.timers
-            .set(id, [session, kept].into_iter().flatten().min());
+        let refresh = peer.and_then(|peer| peer.link.as_ref()?.refresh);
+        let refresh = refresh.map(|refresh| refresh.until);
+        let all = [session, kept, refresh].into_iter().flatten();
+        self.timers.set(id, all.min());
     }
 
     fn dial(&mut self, id: PeerId) {

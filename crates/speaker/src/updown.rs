@@ -79,6 +79,7 @@ impl Speaker {
                 negotiated,
                 announced,
                 end_of_rib: Families::EMPTY,
+                refresh: None,
                 since: now,
                 last_update: now,
                 own_next_hops: hops,

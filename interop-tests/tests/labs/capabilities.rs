@@ -322,3 +322,58 @@ fn roles_that_do_not_go_together_make_no_session() -> Result<()> {
         }
     })
 }
+
+/// RFC 7313: FRR and a node refresh each other, with marks, and lose nothing.
+#[test]
+fn frr_and_a_node_refresh_each_other_with_marks() -> Result<()> {
+    if !can_run(&[Kind::Node, Kind::Frr]) {
+        return Ok(());
+    }
+    let lab = Lab::new("refresh")?;
+    let lan = lab.lan("lan")?;
+    let (node, frr) = (Spec::new(65001, 1), Spec::new(65002, 2));
+    let (to_node, to_frr) = (node.as_neighbor(), frr.as_neighbor());
+    let (node_at, frr_at) = (to_node.address, to_frr.address);
+    let namespace = stage::on_lan(&lab, &lan, "node", &node)?;
+    let mut node = Ours::new(Role::Node, &namespace, node.with(to_frr));
+    let mut frr = Frr::new(&stage::on_lan(&lab, &lan, "frr", &frr)?, frr.with(to_node));
+    node.start()?;
+    frr.start()?;
+    stage::all_up(&node)?;
+    let (ours, theirs) = (
+        Announcement::new("10.77.0.0/24"),
+        Announcement::new("10.78.0.0/24"),
+    );
+    node.announce(&ours)?;
+    frr.announce(&theirs)?;
+    wait_route(&frr, node_at, ours.prefix)?;
+    wait_route(&node, frr_at, theirs.prefix)?;
+    let counted = |count: &str| -> Result<u64> {
+        let peer = node.peer(frr_at)?;
+        let count = &peer["state"][count]["route_refresh"];
+        count
+            .as_u64()
+            .ok_or_else(|| LabError::new(peer.to_string()))
+    };
+    // We ask for both families, and each comes between two marks.
+    node.ctl(&["peer", "reset", &frr_at.to_string(), "--soft=in"])?;
+    wait_for(ROUTE_LIMIT, "the marks of FRR", || {
+        match counted("received")? {
+            4.. => Ok(()),
+            count => Err(LabError::new(format!("{count}"))),
+        }
+    })?;
+    let before = counted("sent")?;
+    frr.ask(&[&format!("clear bgp {node_at} soft in")])?;
+    wait_for(ROUTE_LIMIT, "our mark", || {
+        match counted("sent")? > before {
+            true => Ok(()),
+            false => Err(LabError::new(format!("{before}"))),
+        }
+    })?;
+    wait_route(&frr, node_at, ours.prefix)?;
+    wait_route(&node, frr_at, theirs.prefix)?;
+    let peer = node.peer(frr_at)?;
+    assert_eq!(peer["state"]["flaps"], 0, "{peer}");
+    Ok(())
+}

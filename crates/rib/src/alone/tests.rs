@@ -91,7 +91,7 @@ fn a_stuck_member_is_told_the_latest_state_once() {
 fn announced(seen: &Seen) -> usize {
     match seen {
         Seen::Announce(prefixes) => prefixes.len(),
-        Seen::Withdraw(_) | Seen::EndOfRib(_) => 0,
+        Seen::Withdraw(_) | Seen::EndOfRib(_) | Seen::EndOfRefresh(_) => 0,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::*;
 fn announced(seen: &[Seen]) -> (usize, usize) {
     let sizes = seen.iter().filter_map(|seen| match seen {
         Seen::Announce(prefixes) => Some(prefixes.len()),
-        Seen::Withdraw(_) | Seen::EndOfRib(_) => None,
+        Seen::Withdraw(_) | Seen::EndOfRib(_) | Seen::EndOfRefresh(_) => None,
     });
     (sizes.clone().sum(), sizes.count())
 }

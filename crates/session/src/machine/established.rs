@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use wire::{
-    CeaseSubcode, Family, FaultKind, Frame, MessageType, Notification, RouteRefresh,
+    AfiSafi, CeaseSubcode, Family, FaultKind, Frame, MessageType, Notification, RouteRefresh,
     capability_code,
 };
 
@@ -73,6 +73,22 @@ impl Session {
         true
     }
 
+    /// Tells the peer that all our routes of this family follow once more (BoRR, RFC 7313 section 4). Only where both mark
+    /// refreshes; their end is for whoever sends the routes to say.
+    pub fn begin_refresh(&mut self, family: Family) {
+        let Phase::Established(established) = &self.phase else {
+            return;
+        };
+        if established.terms.enhanced_refresh {
+            let side = established.terms.side;
+            let begin = RouteRefresh {
+                family: family.afi_safi(),
+                subtype: RouteRefresh::BEGIN,
+            };
+            self.send(side, MessageType::RouteRefresh, begin.encode());
+        }
+    }
+
     fn established_mut(&mut self) -> Option<&mut Established> {
         match &mut self.phase {
             Phase::Established(established) => Some(established),
@@ -109,24 +125,33 @@ impl Session {
         }
     }
 
-    /// RFC 2918 4: a request for a family that is not in effect is ignored. RFC 7313: we do not offer the markers, so a
-    /// peer has no reason to send them; ignored too, and its rules on errors hold only for a peer that offers them.
+    /// RFC 2918 4: a request for a family that is not in effect is ignored, and so is a mark of RFC 7313 from a peer that does
+    /// not offer them, whom its rules on errors do not bind either.
     fn refresh_received(&mut self, now: Instant, body: &[u8]) {
         let Some(established) = self.established_mut() else {
             return;
         };
         let terms = &established.terms;
+        let known = |family: AfiSafi| {
+            let family = Family::from_afi_safi(family);
+            family.filter(|family| terms.families.contains(*family))
+        };
         match RouteRefresh::decode(body) {
-            Ok(RouteRefresh {
-                family,
-                subtype: RouteRefresh::REQUEST,
-            }) if Family::from_afi_safi(family).is_some_and(|f| terms.families.contains(f)) => {
-                let refresh = Output::Refresh { family };
-                if !self.outputs.contains(&refresh) {
-                    self.outputs.push_back(refresh);
+            Ok(RouteRefresh { family, subtype }) => {
+                let output = match (subtype, known(family), terms.enhanced_refresh) {
+                    (RouteRefresh::REQUEST, Some(_), _) => Some(Output::Refresh { family }),
+                    (RouteRefresh::BEGIN, Some(family), true) => {
+                        Some(Output::RefreshBegins { family })
+                    }
+                    (RouteRefresh::END, Some(family), true) => Some(Output::RefreshEnds { family }),
+                    _ => None,
+                };
+                match output {
+                    None => self.counters.refresh_ignored += 1,
+                    Some(output) if self.outputs.contains(&output) => {}
+                    Some(output) => self.outputs.push_back(output),
                 }
             }
-            Ok(_) => self.counters.refresh_ignored += 1,
             Err(fault) => {
                 let marks = terms
                     .received

@@ -3,6 +3,7 @@
 mod crossing;
 mod delayed;
 mod graceful;
+mod marks;
 mod pair;
 mod random;
 mod sending;
@@ -229,7 +230,9 @@ impl Rig {
             Output::Failed(error) => {
                 assert!(error.state < State::Established);
             }
-            Output::Refresh { .. } => assert!(self.up),
+            Output::Refresh { .. } | Output::RefreshBegins { .. } | Output::RefreshEnds { .. } => {
+                assert!(self.up)
+            }
         }
     }
 

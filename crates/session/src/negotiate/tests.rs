@@ -52,6 +52,7 @@ fn we_offer_only_what_is_in_place() {
             multiprotocol(Family::Ipv4Unicast),
             multiprotocol(Family::Ipv6Unicast),
             Capability::RouteRefresh,
+            Capability::EnhancedRouteRefresh,
             Capability::FourOctetAs(Asn(64512)),
         ]
     );

@@ -132,6 +132,34 @@ fn resets_hard_and_soft() {
         && since(net, ids[0], to_reflector) > before));
 }
 
+/// RFC 7313: between two of ours a refresh has an end, behind which nothing is left that was not sent again.
+#[test]
+fn refreshes_are_begun_and_ended_by_both_sides() {
+    let (mut net, rr, ids) = cluster(65_536, 2);
+    assert!(net.run_until(MINUTE, |net| whole(net, &ids)));
+    let to_reflector = net.speaker(ids[0]).find_peer("10.0.0.250").unwrap();
+    let to_node = net.speaker(rr).find_peer("10.0.0.1").unwrap();
+    let refreshes = |net: &Net| {
+        let peer = net.speaker(ids[0]).peer(to_reflector).unwrap();
+        let counters = peer.session().counters();
+        counters.received(wire::MessageType::RouteRefresh)
+    };
+    assert_eq!(refreshes(&net), 0);
+    net.ask(rr, |speaker, now| {
+        speaker.reset_peer(now, to_node, ResetKind::SoftOut)
+    })
+    .unwrap();
+    net.run_for(Duration::from_secs(5));
+    assert_eq!(refreshes(&net), 4, "a beginning and an end of each family");
+    assert!(whole(&net, &ids));
+    let session = net.speaker(ids[0]).peer(to_reflector).unwrap();
+    assert!(session.session().last_error().is_none());
+    // No deadline is left that would end what has ended.
+    net.run_for(MINUTE * 5);
+    let cut = |event: &Event| matches!(event, Event::RefreshNotEnded { .. });
+    assert!(whole(&net, &ids) && !net.events(ids[0]).iter().any(cut));
+}
+
 #[test]
 fn dynamic_peers_come_and_go_and_have_a_limit() {
     let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, limit: 2, graceful-restart: {enabled: false}}\n";

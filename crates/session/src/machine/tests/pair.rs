@@ -172,7 +172,10 @@ impl Net {
             }
             Output::Up(terms) => self.nodes[node].ups.push(*terms),
             Output::Down(down) => self.nodes[node].downs.push(down),
-            Output::Failed(_) | Output::Refresh { .. } => {}
+            Output::Failed(_)
+            | Output::Refresh { .. }
+            | Output::RefreshBegins { .. }
+            | Output::RefreshEnds { .. } => {}
         }
     }
 
