@@ -56,16 +56,16 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop_v6,
         multihop,
         send_hold,
-        extended_messages,
-        add_path_receive,
-        extended_next_hop,
-        as_sets,
-        role,
-        role_strict,
-        add_path_send,
-        graceful_restart,
-        restart_time,
-        stale_time,
+        extended_messages: _,
+        add_path_receive: _,
+        extended_next_hop: _,
+        as_sets: _,
+        role: _,
+        role_strict: _,
+        add_path_send: _,
+        graceful_restart: _,
+        restart_time: _,
+        stale_time: _,
         ttl_security,
         bind_device,
         password_file,
@@ -108,22 +108,6 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         next_hop: text("next-hop", next_hop.map(next_hop_text)),
         next_hop_v6: text("next-hop-v6", next_hop_v6.as_ref()),
         multihop: text("multihop", multihop.as_ref()),
-        extended_messages: text("extended-messages", extended_messages.as_ref()),
-        add_path_receive: text("add-path.receive", add_path_receive.as_ref()),
-        extended_next_hop: text("extended-next-hop", extended_next_hop.as_ref()),
-        as_sets: text("as-sets", as_sets.as_ref()),
-        role: text("role", role.as_ref()),
-        role_strict: text("role-strict", role_strict.as_ref()),
-        add_path_send: text("add-path.send", add_path_send.as_ref()),
-        graceful_enabled: text("graceful-restart.enabled", graceful_restart.as_ref()),
-        graceful_restart_time: text(
-            "graceful-restart.restart-time",
-            restart_time.as_ref().map(seconds),
-        ),
-        graceful_stale_time: text(
-            "graceful-restart.stale-time",
-            stale_time.as_ref().map(seconds),
-        ),
         ttl_security: text("ttl-security", ttl_security.as_ref()),
         bind_device: text("bind-device", bind_device.as_ref()),
         password_file: text("password-file", password_file.as_ref()),
@@ -141,6 +125,30 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
             local_as.as_ref(),
             [*enforce_first_as, *route_server_client],
         ),
+        ..offers(request)
+    }
+}
+
+/// What capabilities offer, of a request.
+fn offers(request: &v1::PeerConfig) -> RawPeer {
+    let lasts = |of: &Option<prost_types::Duration>| of.as_ref().map(seconds);
+    RawPeer {
+        extended_messages: text("extended-messages", request.extended_messages.as_ref()),
+        add_path_receive: text("add-path.receive", request.add_path_receive.as_ref()),
+        extended_next_hop: text("extended-next-hop", request.extended_next_hop.as_ref()),
+        as_sets: text("as-sets", request.as_sets.as_ref()),
+        role: text("role", request.role.as_ref()),
+        role_strict: text("role-strict", request.role_strict.as_ref()),
+        add_path_send: text("add-path.send", request.add_path_send.as_ref()),
+        graceful_enabled: text(
+            "graceful-restart.enabled",
+            request.graceful_restart.as_ref(),
+        ),
+        graceful_restart_time: text(
+            "graceful-restart.restart-time",
+            lasts(&request.restart_time),
+        ),
+        graceful_stale_time: text("graceful-restart.stale-time", lasts(&request.stale_time)),
         ..RawPeer::request()
     }
 }
