@@ -223,6 +223,36 @@ const KEYS: &[Key] = &[
         "client-to-client: false",
         SessionReset,
     ),
+    Key(
+        "add-path",
+        Internal,
+        "",
+        "add-path: {receive: 4}",
+        SessionReset,
+    ),
+    Key(
+        "extended-messages",
+        Internal,
+        "",
+        "extended-messages: false",
+        SessionReset,
+    ),
+    Key(
+        "extended-next-hop",
+        Internal,
+        "",
+        "extended-next-hop: true",
+        SessionReset,
+    ),
+    Key("as-sets", External, "", "as-sets: withdraw", SoftRefresh),
+    Key("role", External, "", "role: customer", SessionReset),
+    Key(
+        "role-strict",
+        External,
+        "role: customer",
+        "role: customer, role-strict: true",
+        SessionReset,
+    ),
     Key("delay-open", Internal, "", "delay-open: 5", Live),
 ];
 
@@ -253,9 +283,13 @@ fn pair(kind: Kind, keys: &str) -> (Net, NodeId) {
         External => (64_513, "external"),
         Internal | Client => (64_512, "internal"),
     };
+    let role = match keys.contains("role:") {
+        true => "role: provider,",
+        false => "",
+    };
     let other = format!(
         "as: {own}\nrouter-id: 10.0.0.2\nadvertise: {{blocks: [10.244.2.0/24]}}\npeers:\n\
-         - {{address: 10.0.0.1, as: {us}, import: all, export: all}}\n"
+         - {{address: 10.0.0.1, as: {us}, {role} import: all, export: all}}\n"
     );
     net.add(config(Role::Node, &other), &addresses(2));
     assert!(net.run_until(MINUTE, |net| up(net, id) == 1), "{keys}");
