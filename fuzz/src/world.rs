@@ -406,7 +406,7 @@ pub(crate) fn machine(input: &[u8]) {
             }
             10 => world.say(at, &[value]),
             11 => world.close(at),
-            12 => world.wait(Duration::from_millis(u64::from(value) * 16)),
+            12 => pass(&mut world, Duration::from_millis(u64::from(value) * 16)),
             13 => pass(&mut world, Duration::from_secs(u64::from(value) / 16)),
             14 => {
                 if let Some(wire) = world.wires.get_mut(at) {
@@ -427,7 +427,7 @@ pub(crate) fn machine(input: &[u8]) {
     ends_well(&mut world);
 }
 
-/// A longer time, in which the honest peer says that it is there.
+/// Time in which the honest peer says that it is there.
 fn pass(world: &mut World, time: Duration) {
     world.wait(time);
     world.say(0, &message(4, &[]));
