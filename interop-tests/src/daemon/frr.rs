@@ -272,7 +272,11 @@ fn render_activation(neighbor: &Neighbor) -> String {
     let lines: String = lines
         .map(|line| format!("  neighbor {name} {line}\n"))
         .collect();
-    format!("  neighbor {name} activate\n{client}{lines}")
+    let paths = match neighbor.add_path {
+        true => format!("  neighbor {name} addpath-tx-all-paths\n"),
+        false => String::new(),
+    };
+    format!("  neighbor {name} activate\n{client}{paths}{lines}")
 }
 
 fn render_map(one: &Announcement) -> String {

@@ -54,6 +54,9 @@ fn render_peer(neighbor: &Neighbor) -> String {
     if neighbor.client {
         text.push_str("    route-reflector-client: true\n");
     }
+    if neighbor.add_path {
+        text.push_str("    add-path: {receive: all}\n");
+    }
     for line in &neighbor.lines {
         let _ = writeln!(text, "    {line}");
     }

@@ -59,13 +59,13 @@ pub(super) const ROWS: &[Row] = &[
         "3",
         Must,
         "Identifiers of a peer are taken, and a withdrawal takes the path of its identifier",
-        "to receive is not offered"
+        "`add-path.receive` is not set in this run: labs `addpath`, unit tests of `rib`"
     ),
     not_done!(
         "5",
         Should,
         "A withdrawal of what was never announced is ignored",
-        "to receive is not offered; without identifiers it is a row of RFC 4271 section 9"
+        "`add-path.receive` is not set in this run: unit tests of `rib`; without identifiers it is a row of RFC 4271 section 9"
     ),
 ];
 
