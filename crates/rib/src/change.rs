@@ -138,7 +138,8 @@ impl Rib {
             .filter(|_| *budget > 0 && group.is_rewalk_wanted())
         {
             let slots = self.table.slots();
-            let to = slots.min(from.saturating_add(CHUNK.min(*budget)));
+            // The table may have become shorter meanwhile.
+            let to = slots.min(from.saturating_add(CHUNK.min(*budget))).max(from);
             let (to, used) = match self.batch_for(&group) {
                 Some(mut batch) => batch.rewalk(&mut group, from..to),
                 None => {
