@@ -7,6 +7,8 @@
 mod addpath;
 #[path = "labs/bench.rs"]
 mod bench;
+#[path = "labs/blackhole.rs"]
+mod blackhole;
 #[path = "labs/capabilities.rs"]
 mod capabilities;
 #[path = "labs/conformance/mod.rs"]

@@ -270,6 +270,18 @@ pub(crate) struct PeerAddArgs {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) path: PathArgs,
+    /// What its BLACKHOLE communities do (RFC 7999)
+    #[arg(long, value_name = "RULE")]
+    pub(crate) blackhole: Option<Blackhole>,
+}
+
+/// What the community BLACKHOLE does.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Blackhole {
+    /// Nothing.
+    Ignore,
+    /// Packets are dropped.
+    Accept,
 }
 
 /// An address family.
@@ -355,6 +367,10 @@ impl PeerAddArgs {
             cluster_id: self.cluster_id,
             client_to_client: self.client_to_client,
             delay_open: self.delay_open,
+            blackhole: self.blackhole.map(|rule| match rule {
+                Blackhole::Ignore => v1::BlackholeRule::Ignore.into(),
+                Blackhole::Accept => v1::BlackholeRule::Accept.into(),
+            }),
         }
     }
 }

@@ -93,7 +93,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         --max-prefix-restart 10m --max-prefix-out-ipv4 7 --max-prefix-out-ipv6 8 \
         --allow-own-as 2 --as-override --remove-private-as replace --local-as 1.10 \
         --local-as-no-prepend --local-as-replace-as=false --enforce-first-as=false \
-        --route-server-client --cluster-id 10.0.0.9 --client-to-client=false --delay-open 10s";
+        --route-server-client --cluster-id 10.0.0.9 --client-to-client=false --delay-open 10s \
+        --blackhole accept";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -168,6 +169,7 @@ fn every_setting_of_a_peer_has_a_flag() {
         cluster_id: Some("10.0.0.9".into()),
         client_to_client: Some(false),
         delay_open: seconds(10, 0),
+        blackhole: Some(v1::BlackholeRule::Accept.into()),
     };
     assert_eq!(add.into_config(), wanted);
 }

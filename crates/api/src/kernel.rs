@@ -82,7 +82,7 @@ fn message(
     wall: &Wall,
 ) -> v1::KernelRoute {
     let kind = match &row.target {
-        Some(Target::Blackhole) => v1::KernelRouteKind::Blackhole,
+        Some(Target::Blackhole | Target::Discard) => v1::KernelRouteKind::Blackhole,
         Some(Target::Unicast(_)) => v1::KernelRouteKind::Unicast,
         None if row.key.metric == blackhole_metric => v1::KernelRouteKind::Blackhole,
         None => v1::KernelRouteKind::Unicast,
@@ -91,7 +91,7 @@ fn message(
         Some(Target::Unicast(next_hops)) => {
             next_hops.iter().map(|n| n.addr().to_string()).collect()
         }
-        Some(Target::Blackhole) | None => Vec::new(),
+        Some(Target::Blackhole | Target::Discard) | None => Vec::new(),
     };
     let (state, reason, since, retry_at) = match row.state {
         RouteState::Pending => (v1::KernelRouteState::Pending, String::new(), None, None),

@@ -443,3 +443,16 @@ fn a_process_that_is_told_to_stop_restarts_or_drains() {
     let removes = "on-stop: drain\nkernel: {on-stop: remove}";
     assert_eq!(farewell(removes), drain(10));
 }
+
+#[test]
+fn blackholes_are_accepted_from_whom_the_file_says_alone() {
+    let config = node(
+        "as: 64512\ngroups: {g: {blackhole: accept}}\npeers:\n- {address: 10.0.0.2, as: 64513}\n\
+         - {address: 10.0.0.3, as: 64513, group: g}\n- {address: 10.0.0.4, as: 64513, group: g, blackhole: ignore}\n",
+    );
+    let rules: Vec<Blackhole> = config.peers.iter().map(|peer| peer.blackhole).collect();
+    assert_eq!(
+        rules,
+        [Blackhole::Ignore, Blackhole::Accept, Blackhole::Ignore]
+    );
+}

@@ -138,6 +138,7 @@ impl Fib {
                         (Desired::Group(group), metric, blackhole_metric)
                     }
                     Target::Blackhole => (Desired::Blackhole, blackhole_metric, metric),
+                    Target::Discard => (Desired::Blackhole, metric, blackhole_metric),
                 };
                 self.desire(self.own_key(prefix, metric), desired);
                 if other != metric {

@@ -19,7 +19,7 @@ pub struct Owner {
     pub metric: u32,
     /// Routing table, 254 is `main`.
     pub table: u32,
-    /// Metric of the blackholes of local blocks. Worse than 1024, so that the connected route that
+    /// Metric of the blackholes of local blocks, not of learned ones. Worse than 1024, so that the connected route that
     /// a bridge CNI has for the same prefix wins.
     pub blackhole_metric: u32,
 }
@@ -50,8 +50,10 @@ impl Owner {
 pub enum Target {
     /// To these BGP next hops, as they came: not yet resolved. More than one is ECMP.
     Unicast(Vec<NextHop>),
-    /// Nowhere: packets are dropped silently (local blocks).
+    /// Nowhere: packets are dropped silently (local blocks), unless there is another route.
     Blackhole,
+    /// Nowhere, as a learned route: packets are dropped silently, because whoever announced it asks for that (RFC 7999).
+    Discard,
 }
 
 /// One resolved next hop.

@@ -107,6 +107,7 @@ impl Fib {
     fn row(&self, key: &RouteKey, entry: &Entry) -> RouteRow {
         let target = match entry.desired {
             Desired::Nothing => None,
+            Desired::Blackhole if key.metric == self.config.owner.metric => Some(Target::Discard),
             Desired::Blackhole => Some(Target::Blackhole),
             Desired::Group(group) => Some(Target::Unicast(self.groups.next_hops(group).to_vec())),
         };

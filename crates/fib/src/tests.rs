@@ -104,6 +104,32 @@ fn a_blackhole_that_becomes_a_route_changes_its_key() {
 }
 
 #[test]
+fn a_route_to_be_dropped_takes_the_place_of_a_learned_one() {
+    let mut lab = Lab::new();
+    lab.set("10.1.0.7/32", via(&["10.0.0.2"]));
+    lab.settle();
+    lab.kernel.log.clear();
+    lab.set("10.1.0.7/32", Some(Target::Discard));
+    lab.settle();
+    assert_eq!(lab.kernel.log, [Action::Replace], "in place");
+    assert_eq!(lab.show("10.1.0.7/32"), "blackhole metric 48 proto 155");
+    let prefix = "10.1.0.7/32".parse().unwrap();
+    assert_eq!(
+        lab.fib.route(&prefix).unwrap().target,
+        Some(Target::Discard)
+    );
+    lab.set("10.1.0.7/32", via(&["10.0.0.2"]));
+    lab.settle();
+    assert_eq!(
+        lab.show("10.1.0.7/32"),
+        "via 10.0.0.2 dev 1 metric 48 proto 155"
+    );
+    lab.set("10.1.0.7/32", None);
+    lab.settle();
+    assert_eq!(lab.show("10.1.0.7/32"), "");
+}
+
+#[test]
 fn batches_and_window_are_bounded_and_deletes_come_last() {
     let mut lab = Lab::new();
     for i in 0..1000_u32 {

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use config::Blackhole;
 use rib::{Amends, PeerId};
 
 use crate::Speaker;
@@ -50,7 +51,7 @@ pub(crate) fn amends(peer: &Peer, is_external: bool) -> Amends {
     Amends {
         graceful_shutdown: is_external && peer.config.graceful_shutdown,
         leaving: peer.drain.is_some(),
-        blackhole: false,
+        blackhole: peer.config.blackhole == Blackhole::Accept,
         prepended: peer.config.path.prepended(),
     }
 }

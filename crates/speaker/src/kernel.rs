@@ -4,12 +4,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use config::Blackhole;
 use fib::{Fib, FibConfig, FibInput, KernelEvent, KernelPort, Owner, RouteState, Target};
-use rib::{Consumed, ConsumerId, DestView, PeerId, Rib};
-use wire::{Families, Prefix};
+use rib::{Consumed, ConsumerId, DestView, PathView, PeerId, Rib};
+use wire::{Community, Families, Prefix};
 
 use crate::Speaker;
 use crate::event::Event;
+use crate::peer::Peers;
 use crate::restart::Restart;
 
 /// Changed destinations moved from the table to the plan in one step.
@@ -109,7 +111,7 @@ impl KernelSide {
     }
 
     /// Moves changes of the table into the plan; true while there are more.
-    fn consume(&mut self, now: Instant, rib: &mut Rib) -> bool {
+    fn consume(&mut self, now: Instant, rib: &mut Rib, peers: &Peers) -> bool {
         let KernelSide {
             fib,
             consumer,
@@ -117,7 +119,8 @@ impl KernelSide {
             ..
         } = self;
         let consumed = rib.consume(*consumer, STEP, &mut |prefix, _version, destination| {
-            fib.handle(now, FibInput::Set(prefix, target(destination, *ecmp)));
+            let target = target(destination, *ecmp, peers);
+            fib.handle(now, FibInput::Set(prefix, target));
         });
         match consumed {
             Consumed::More => true,
@@ -141,18 +144,30 @@ impl KernelSide {
 }
 
 /// What the kernel should have for a destination: a blackhole for a block of our own, so that
-/// unused addresses do not loop; nothing for what the API announced; the next hops of the best
-/// paths otherwise.
-fn target(destination: &DestView<'_>, ecmp: bool) -> Option<Target> {
+/// unused addresses do not loop; nothing for what the API announced; nowhere to go for what a peer
+/// wants dropped and may (RFC 7999); the next hops of the best paths otherwise.
+fn target(destination: &DestView<'_>, ecmp: bool, peers: &Peers) -> Option<Target> {
     let best = destination.best()?;
     match best.peer {
         PeerId::LOCAL => Some(Target::Blackhole),
         PeerId::API => None,
-        _ if ecmp => Some(Target::Unicast(
-            destination.multipath().map(|path| path.next_hop).collect(),
-        )),
+        _ if is_dropped(&best, peers) => Some(Target::Discard),
+        _ if ecmp => {
+            let paths = destination.multipath();
+            let paths = paths.filter(|path| !is_dropped(path, peers));
+            Some(Target::Unicast(paths.map(|path| path.next_hop).collect()))
+        }
         _ => Some(Target::Unicast(vec![best.next_hop])),
     }
+}
+
+fn is_dropped(path: &PathView<'_>, peers: &Peers) -> bool {
+    let peer = peers.get(path.peer);
+    peer.is_some_and(|peer| peer.config.blackhole == Blackhole::Accept)
+        && path
+            .attrs
+            .communities()
+            .any(|one| one == Community::BLACKHOLE)
 }
 
 impl Speaker {
@@ -239,11 +254,20 @@ impl Speaker {
         }
     }
 
+    /// What routes are to the kernel may have changed though the routes have not: all are looked at again.
+    pub(crate) fn reconsider_kernel(&mut self, now: Instant) {
+        if let Some(kernel) = &mut self.kernel {
+            // Withdrawals that it has not heard of would be lost to it.
+            while kernel.consume(now, &mut self.rib, &self.peers) {}
+            self.rib.consumer_restart(kernel.consumer);
+        }
+    }
+
     pub(crate) fn run_kernel(&mut self, now: Instant) -> bool {
         let Some(kernel) = &mut self.kernel else {
             return false;
         };
-        let more = kernel.consume(now, &mut self.rib);
+        let more = kernel.consume(now, &mut self.rib, &self.peers);
         if let Some(event) = kernel.failures.look(now, &kernel.fib) {
             self.events.push(event);
         }

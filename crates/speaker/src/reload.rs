@@ -204,8 +204,14 @@ impl Speaker {
             return;
         };
         let limits = peer.config.limits;
+        let is_other_route = peer.config.blackhole != new.blackhole;
         peer.set_config(new);
-        if label == Label::SoftRefresh {
+        if is_other_route {
+            self.reconsider_kernel(now);
+        }
+        if label == Label::SoftRefresh
+            && let Some(peer) = self.peers.get_mut(id)
+        {
             peer.set_guards(&self.guards);
             self.change_source(id);
             self.judge_again(now, id);

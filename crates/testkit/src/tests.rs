@@ -1,6 +1,7 @@
 //! Speakers that find each other, exchange routes and fill kernels; storms against an oracle; the rules of the house.
 
 mod as_path;
+mod blackhole;
 mod clusters;
 mod distance;
 mod drain;

@@ -178,10 +178,16 @@ impl Daemon for Frr {
     }
 
     fn announce(&mut self, announcement: &Announcement) -> Result<()> {
+        let is_known = self.own.iter().any(|old| old.prefix == announcement.prefix);
         self.own.retain(|old| old.prefix != announcement.prefix);
         self.own.push(announcement.clone());
         if self.process.is_none() {
             return Ok(());
+        }
+        if is_known {
+            // Else what the entry set before would still be set.
+            let entry = format!("no route-map {} permit 10", map_name(announcement.prefix));
+            self.ask(&["configure terminal", &entry])?;
         }
         let text = format!(
             "{}{}",

@@ -166,6 +166,7 @@ impl Spec {
             add_path: false,
             password: None,
             ttl_security: false,
+            keys: Vec::new(),
             name: peer_name(self.v4.into()),
             import: "all".to_owned(),
             export: "all".to_owned(),
@@ -216,6 +217,8 @@ pub struct Neighbor {
     pub password: Option<String>,
     /// Whether nothing of it is taken that comes from beyond the link (RFC 5082).
     pub ttl_security: bool,
+    /// More keys of it, for ours alone.
+    pub keys: Vec<String>,
     /// What our own configuration calls it; other daemons always use [`peer_name`].
     pub name: String,
     /// What is taken from it, as our own configuration says it; other daemons take all.
@@ -229,6 +232,13 @@ pub struct Neighbor {
 }
 
 impl Neighbor {
+    /// The same with one more key, for ours alone.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Neighbor {
+        self.keys.push(key.to_owned());
+        self
+    }
+
     /// The same, but we wait for it to connect.
     #[must_use]
     pub fn passive(mut self) -> Neighbor {

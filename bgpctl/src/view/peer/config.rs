@@ -82,6 +82,7 @@ pub(crate) struct ConfigView {
     pub(crate) password_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) graceful_shutdown: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_prefix: Option<MaxPrefixView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_prefix_out: Option<MaxPrefixOutView>,
@@ -103,6 +104,8 @@ pub(crate) struct ConfigView {
     pub(crate) client_to_client: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay_open: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) blackhole: Option<String>,
 }
 
 /// The AS that we are on the session, if it is not our own.
@@ -193,6 +196,9 @@ impl ConfigView {
         let next_hop = config
             .next_hop
             .map(|_| word(config.next_hop().as_str_name(), "NEXT_HOP_RULE_"));
+        let blackhole = config
+            .blackhole
+            .map(|_| word(config.blackhole().as_str_name(), "BLACKHOLE_RULE_"));
         let time = |time: Option<prost_types::Duration>| time.as_ref().map(lasting);
         let remove_private_as = config
             .remove_private_as
@@ -245,6 +251,7 @@ impl ConfigView {
             cluster_id: config.cluster_id,
             client_to_client: config.client_to_client,
             delay_open: time(config.delay_open),
+            blackhole,
         }
     }
 }

@@ -246,6 +246,7 @@ impl PeerView {
         );
         page.maybe("add-path send", config.add_path_send.as_ref());
         page.maybe("graceful shutdown", yes(config.graceful_shutdown));
+        page.maybe("blackhole", config.blackhole.as_ref());
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());
         page.maybe("stale time", config.stale_time.as_ref());

@@ -6,7 +6,7 @@ mod limits;
 use std::fmt::Display;
 
 use config::{
-    Config, Location, NextHopRule, Peer, RawPeer, RawSession, RemoteAs, Text, WordOrList,
+    Blackhole, Config, Location, NextHopRule, Peer, RawPeer, RawSession, RemoteAs, Text, WordOrList,
 };
 use policy::{ExportMode, ImportMode, PrefixSet};
 use proto::v1;
@@ -81,6 +81,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         cluster_id,
         client_to_client,
         delay_open,
+        blackhole,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -125,6 +126,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
             local_as.as_ref(),
             [*enforce_first_as, *route_server_client],
         ),
+        blackhole: text("blackhole", blackhole.map(blackhole_text)),
         ..offers(request)
     }
 }
@@ -234,6 +236,21 @@ fn next_hop_text(rule: i32) -> &'static str {
     }
 }
 
+fn blackhole_text(rule: i32) -> &'static str {
+    match v1::BlackholeRule::try_from(rule) {
+        Ok(v1::BlackholeRule::Ignore) => "ignore",
+        Ok(v1::BlackholeRule::Accept) => "accept",
+        Ok(v1::BlackholeRule::Unspecified) | Err(_) => "unspecified",
+    }
+}
+
+fn blackhole(rule: Blackhole) -> v1::BlackholeRule {
+    match rule {
+        Blackhole::Ignore => v1::BlackholeRule::Ignore,
+        Blackhole::Accept => v1::BlackholeRule::Accept,
+    }
+}
+
 /// A peer's settings, with every default filled in.
 pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
     let length = |of: std::time::Duration| prost_types::Duration::try_from(of).unwrap_or_default();
@@ -302,6 +319,7 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         cluster_id: peer.session.cluster_id.map(|id| id.to_string()),
         client_to_client: Some(peer.session.client_to_client),
         delay_open: peer.session.delay_open.map(|seconds| whole(seconds.get())),
+        blackhole: Some(blackhole(peer.blackhole).into()),
     }
 }
 

@@ -73,6 +73,7 @@ impl Effects {
             Cost::Import,
             [old.graceful_shutdown, new.graceful_shutdown],
         );
+        effects.value("blackhole", Cost::Import, [old.blackhole, new.blackhole]);
         effects.flag(
             "description",
             Cost::Live,
@@ -163,6 +164,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         role_strict: _,
         add_path_send: _,
         graceful_shutdown: _,
+        blackhole: _,
         graceful,
         limits: _,
         path: _,

@@ -64,6 +64,15 @@ fn what_a_session_is_held_to_costs_it_and_a_password_does_not() {
 }
 
 #[test]
+fn what_the_words_of_a_peer_are_worth_has_its_cost() {
+    let changes = diff(&two(""), &two(", blackhole: accept"));
+    let text =
+        "peer 10.0.0.3: blackhole ignore -> accept: routes pass policy again, the session stays";
+    assert_eq!(changes[0].text, text);
+    assert_eq!((changes.len(), changes[0].label), (1, Label::SoftRefresh));
+}
+
+#[test]
 fn each_key_has_its_cost_and_touches_no_other_peer() {
     let reset = Label::SessionReset;
     for (keys, label, text) in [

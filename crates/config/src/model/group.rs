@@ -15,7 +15,7 @@ use wire::Families;
 
 use super::as_path::PathFields;
 use super::limits::LimitFields;
-use super::peer::{AsSets, HoldTime, NextHopRule, PathLimit, RemoteAs};
+use super::peer::{AsSets, Blackhole, HoldTime, NextHopRule, PathLimit, RemoteAs};
 use super::session::SessionFields;
 use crate::fault::Location;
 
@@ -112,6 +112,7 @@ pub(crate) struct Fields {
     pub(crate) role_strict: Slot<bool>,
     pub(crate) add_path_send: Slot<PathLimit>,
     pub(crate) graceful_shutdown: Slot<bool>,
+    pub(crate) blackhole: Slot<Blackhole>,
     pub(crate) graceful_enabled: Slot<bool>,
     pub(crate) restart_time: Slot<u16>,
     pub(crate) stale_time: Slot<u16>,
@@ -156,6 +157,7 @@ impl Fields {
             role_strict: self.role_strict.or(&group.role_strict),
             add_path_send: self.add_path_send.or(&group.add_path_send),
             graceful_shutdown: self.graceful_shutdown.or(&group.graceful_shutdown),
+            blackhole: self.blackhole.or(&group.blackhole),
             graceful_enabled: self.graceful_enabled.or(&group.graceful_enabled),
             restart_time: self.restart_time.or(&group.restart_time),
             stale_time: self.stale_time.or(&group.stale_time),

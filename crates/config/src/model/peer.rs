@@ -131,6 +131,24 @@ impl fmt::Display for AsSets {
     }
 }
 
+/// What the community BLACKHOLE does with a route of the peer (RFC 7999 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blackhole {
+    /// Nothing: it is a route like any other.
+    Ignore,
+    /// Packets to it are dropped, and it does not leave our AS.
+    Accept,
+}
+
+impl fmt::Display for Blackhole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Blackhole::Ignore => "ignore",
+            Blackhole::Accept => "accept",
+        })
+    }
+}
+
 /// How restarts of either end are borne (RFC 4724).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GracefulRestart {
@@ -221,6 +239,8 @@ pub struct Peer {
     pub add_path_send: PathLimit,
     /// Routes that it tells with GRACEFUL_SHUTDOWN are the least preferred (RFC 8326). Of meaning on eBGP only.
     pub graceful_shutdown: bool,
+    /// What its BLACKHOLE communities do (RFC 7999).
+    pub blackhole: Blackhole,
     /// Graceful restart (RFC 4724).
     pub graceful: GracefulRestart,
     /// How many routes it may bring and be sent.
@@ -307,6 +327,7 @@ impl PartialEq for Peer {
             role_strict,
             add_path_send,
             graceful_shutdown,
+            blackhole,
             graceful,
             limits,
             path,
@@ -347,6 +368,7 @@ impl PartialEq for Peer {
             && *role_strict == other.role_strict
             && *add_path_send == other.add_path_send
             && *graceful_shutdown == other.graceful_shutdown
+            && *blackhole == other.blackhole
             && *graceful == other.graceful
             && *limits == other.limits
             && *path == other.path

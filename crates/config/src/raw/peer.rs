@@ -87,6 +87,8 @@ pub struct RawPeer {
     pub add_path_send: Option<Text>,
     /// `graceful-shutdown`.
     pub graceful_shutdown: Option<Text>,
+    /// `blackhole`.
+    pub blackhole: Option<Text>,
     /// `graceful-restart.enabled`.
     pub graceful_enabled: Option<Text>,
     /// `graceful-restart.restart-time`, seconds.
@@ -144,6 +146,7 @@ impl RawPeer {
             role_strict: None,
             add_path_send: None,
             graceful_shutdown: None,
+            blackhole: None,
             graceful_enabled: None,
             graceful_restart_time: None,
             graceful_stale_time: None,
@@ -191,6 +194,7 @@ impl RawPeer {
             limits: RawLimits::read(reader, section),
             path: RawPath::read(reader, section),
             session: RawSession::read(reader, section),
+            blackhole: reader.text(section, "blackhole"),
             ..graceful
         }
     }

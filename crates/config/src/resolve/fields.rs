@@ -11,7 +11,7 @@ use wire::{Families, Family};
 use super::values::{self, Parsed};
 use crate::fault::{Faults, Location, Problem};
 use crate::model::{
-    AsSets, Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs,
+    AsSets, Blackhole, Fields, HoldTime, LimitFields, NextHopRule, PathFields, PathLimit, RemoteAs,
     SessionFields, Slot,
 };
 use crate::raw::RawPeer;
@@ -58,6 +58,8 @@ const ROLES: &[(&str, wire::Role)] = &[
 ];
 
 const AS_SETS: &[(&str, AsSets)] = &[("accept", AsSets::Accept), ("withdraw", AsSets::Withdraw)];
+const BLACKHOLES: &[(&str, Blackhole)] =
+    &[("ignore", Blackhole::Ignore), ("accept", Blackhole::Accept)];
 
 impl Fields {
     pub(super) fn read(faults: &mut Faults, raw: &RawPeer, sets: &Sets) -> Fields {
@@ -97,6 +99,7 @@ impl Fields {
             role_strict,
             add_path_send,
             graceful_shutdown,
+            blackhole,
             graceful_enabled,
             graceful_restart_time,
             graceful_stale_time,
@@ -143,6 +146,9 @@ impl Fields {
             role_strict: Slot::read(faults, role_strict.as_ref(), values::boolean),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_shutdown: Slot::read(faults, graceful_shutdown.as_ref(), values::boolean),
+            blackhole: Slot::read(faults, blackhole.as_ref(), |text| {
+                values::word(text, BLACKHOLES)
+            }),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
             restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {
                 values::small(text, 1..=MAX_RESTART_TIME)

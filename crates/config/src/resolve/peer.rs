@@ -12,8 +12,8 @@ use super::fields::Sets;
 use super::{as_path, limits, session};
 use crate::fault::{Faults, Location};
 use crate::model::{
-    AsSets, Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit, Peer,
-    RemoteAs, Role,
+    AsSets, Blackhole, Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit,
+    Peer, RemoteAs, Role,
 };
 use crate::raw::RawPeer;
 use crate::suggest;
@@ -125,6 +125,7 @@ impl Context<'_> {
                 .add_path_send
                 .value_or(self.default_paths(route_reflector_client)),
             graceful_shutdown: fields.graceful_shutdown.value_or(true),
+            blackhole: fields.blackhole.value_or(Blackhole::Ignore),
             graceful: graceful_restart(fields),
             limits: limits::limits(fields, identity.dynamic),
             path: as_path::settings(fields),

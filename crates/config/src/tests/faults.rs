@@ -411,6 +411,10 @@ fn values_of_a_peer() {
         "x.yaml:5:22: graceful-shutdown is of an eBGP peer: inside our AS LOCAL_PREF says it (RFC 8326); remove it",
     );
     peer(
+        "as: 64513\n  blackhole: acept",
+        "x.yaml:5:14: \"acept\" is not a value for this key; did you mean \"accept\"?",
+    );
+    peer(
         "as: internal\n  graceful-restart: {restart-time: 4096}",
         "x.yaml:5:36: \"4096\" is not a number from 1 to 4095",
     );

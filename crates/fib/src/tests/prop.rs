@@ -173,7 +173,7 @@ impl World {
     /// The hops that a target should have now, by a naive look at the kernel.
     fn expected(&self, p: usize) -> Option<RouteKind> {
         let next_hops = match self.desired[p].as_ref()? {
-            Target::Blackhole => return Some(RouteKind::Blackhole),
+            Target::Blackhole | Target::Discard => return Some(RouteKind::Blackhole),
             Target::Unicast(next_hops) => next_hops,
         };
         let kernel = &self.lab.kernel;

@@ -254,6 +254,7 @@ const KEYS: &[Key] = &[
         SessionReset,
     ),
     Key("delay-open", Internal, "", "delay-open: 5", Live),
+    Key("blackhole", External, "", "blackhole: accept", SoftRefresh),
 ];
 
 fn text(kind: Kind, keys: &str) -> String {

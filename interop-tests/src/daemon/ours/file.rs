@@ -51,6 +51,9 @@ fn render_peer(neighbor: &Neighbor) -> String {
     if neighbor.ttl_security {
         text.push_str("    ttl-security: true\n");
     }
+    for key in &neighbor.keys {
+        let _ = writeln!(text, "    {key}");
+    }
     if neighbor.client {
         text.push_str("    route-reflector-client: true\n");
     }
