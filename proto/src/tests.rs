@@ -5,8 +5,10 @@ use super::FILE_DESCRIPTOR_SET;
 use super::v1::{PeerConfig, peer_config::RemoteAs};
 
 /// Every method, as `Service.Method`: a change of the API is a change of this list.
-const METHODS: [&str; 13] = [
+const METHODS: [&str; 15] = [
     "KernelService.ListKernelRoutes",
+    "NodeControlService.Drain",
+    "NodeControlService.Undrain",
     "PeerControlService.CreatePeer",
     "PeerControlService.DeletePeer",
     "PeerControlService.DisablePeer",
