@@ -31,6 +31,8 @@ mod hostile_load;
 mod hostile_mutants;
 #[path = "labs/limits.rs"]
 mod limits;
+#[path = "labs/long_lived.rs"]
+mod long_lived;
 #[path = "labs/memory.rs"]
 mod memory;
 #[path = "labs/mesh.rs"]

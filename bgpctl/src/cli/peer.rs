@@ -273,6 +273,20 @@ pub(crate) struct PeerAddArgs {
     /// What its BLACKHOLE communities do (RFC 7999)
     #[arg(long, value_name = "RULE")]
     pub(crate) blackhole: Option<Blackhole>,
+    /// Offer long-lived graceful restart (RFC 9494)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) long_lived_graceful_restart: Option<bool>,
+    /// How long it is to keep our routes once the restart time is over, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) long_lived_stale_time: Option<prost_types::Duration>,
+    /// How long its routes are kept at most, whatever it asks for
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) long_lived_max_stale_time: Option<prost_types::Duration>,
+    /// Send it what is kept for long though it does not know the means, to be taken last
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    pub(crate) partial_deployment: Option<bool>,
 }
 
 /// What the community BLACKHOLE does.
@@ -371,6 +385,10 @@ impl PeerAddArgs {
                 Blackhole::Ignore => v1::BlackholeRule::Ignore.into(),
                 Blackhole::Accept => v1::BlackholeRule::Accept.into(),
             }),
+            long_lived_graceful_restart: self.long_lived_graceful_restart,
+            long_lived_stale_time: self.long_lived_stale_time,
+            long_lived_max_stale_time: self.long_lived_max_stale_time,
+            partial_deployment: self.partial_deployment,
         }
     }
 }

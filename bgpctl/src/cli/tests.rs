@@ -94,7 +94,8 @@ fn every_setting_of_a_peer_has_a_flag() {
         --allow-own-as 2 --as-override --remove-private-as replace --local-as 1.10 \
         --local-as-no-prepend --local-as-replace-as=false --enforce-first-as=false \
         --route-server-client --cluster-id 10.0.0.9 --client-to-client=false --delay-open 10s \
-        --blackhole accept";
+        --blackhole accept --long-lived-graceful-restart --long-lived-stale-time 24h \
+        --long-lived-max-stale-time 1h --partial-deployment";
     let PeerVerb::Add(add) = peer(line) else {
         panic!("not add");
     };
@@ -170,6 +171,10 @@ fn every_setting_of_a_peer_has_a_flag() {
         client_to_client: Some(false),
         delay_open: seconds(10, 0),
         blackhole: Some(v1::BlackholeRule::Accept.into()),
+        long_lived_graceful_restart: Some(true),
+        long_lived_stale_time: seconds(86_400, 0),
+        long_lived_max_stale_time: seconds(3600, 0),
+        partial_deployment: Some(true),
     };
     assert_eq!(add.into_config(), wanted);
 }

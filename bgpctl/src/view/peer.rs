@@ -66,6 +66,8 @@ struct StateView {
     drain: Option<DrainView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     prefix_limits: Vec<PrefixLimitView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    long_kept_until: Option<String>,
     #[serde(skip)]
     raw: (v1::SessionState, Option<prost_types::Timestamp>),
 }
@@ -255,6 +257,7 @@ impl StateView {
                 .into_iter()
                 .map(PrefixLimitView::new)
                 .collect(),
+            long_kept_until: at(state.long_kept_until),
             raw,
         }
     }

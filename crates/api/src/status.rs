@@ -2,6 +2,8 @@
 
 mod advice;
 
+use std::time::Instant;
+
 use proto::v1;
 use proto::v1::status_service_server::StatusService;
 use rib::PeerId;
@@ -319,10 +321,17 @@ fn peer_problem(peer: &Peer, wall: &Wall) -> Option<v1::Problem> {
         ),
     };
     if let Some(kept) = peer.kept() {
-        let left = kept.until.saturating_duration_since(wall.now()).as_secs() + 1;
-        cause.push_str(&format!(
-            "; it may be restarting, so its routes are used for {left} s more"
-        ));
+        let left = |at: Instant| at.saturating_duration_since(wall.now()).as_secs() + 1;
+        if let Some(left) = kept.until().map(left) {
+            cause.push_str(&format!(
+                "; it may be restarting, so its routes are used for {left} s more"
+            ));
+        }
+        if let Some(left) = kept.long_until().map(left) {
+            cause.push_str(&format!(
+                "; its routes are used as a last resort for {left} s more (RFC 9494)"
+            ));
+        }
     }
     Some(problem(v1::Severity::Error, subject(peer), cause, next))
 }

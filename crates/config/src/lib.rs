@@ -28,9 +28,9 @@ pub use fault::{ConfigFault, Location};
 pub use limits::MAX_SIZE;
 pub use model::{
     Api, AsSets, Blackhole, Config, DynamicRange, Farewell, GracefulRestart, HoldTime, Hostname,
-    Kernel, LimitAction, Limits, Listen, LocalAs, Log, LogFormat, LogLevel, Most, NextHopRule,
-    OnStop, PathLimit, PathSettings, Peer, PrefixLimits, PrivateAs, RT_TABLE_MAIN, RemoteAs, Role,
-    SessionSettings,
+    Kernel, LimitAction, Limits, Listen, LocalAs, Log, LogFormat, LogLevel, LongLived, Most,
+    NextHopRule, OnStop, PathLimit, PathSettings, Peer, PrefixLimits, PrivateAs, RT_TABLE_MAIN,
+    RemoteAs, Role, SessionSettings,
 };
 pub use raw::{RawLimits, RawPath, RawPeer, RawSession};
 pub use resolve::resolve_peer;

@@ -23,8 +23,8 @@ pub(crate) use group::{Fields, Group, Groups, Slot};
 pub(crate) use limits::LimitFields;
 pub use limits::{LimitAction, Most, PrefixLimits};
 pub use peer::{
-    AsSets, Blackhole, DynamicRange, GracefulRestart, HoldTime, NextHopRule, PathLimit, Peer,
-    RemoteAs,
+    AsSets, Blackhole, DynamicRange, GracefulRestart, HoldTime, LongLived, NextHopRule, PathLimit,
+    Peer, RemoteAs,
 };
 pub(crate) use session::SessionFields;
 pub use session::SessionSettings;

@@ -16,7 +16,6 @@ const NOT_YET: &[&str] = &[
     "interface",
     "ip-rules",
     "keep-received",
-    "long-lived-graceful-restart",
     "metrics",
     "mrai",
     "overlay",

@@ -267,7 +267,7 @@ fn every_key_is_read() {
         "name: n\nhostname: n.example.com\nas: 64512\nrouter-id: 10.0.0.1\ncluster-id: 10.0.0.9\n\
          listen: {addresses: [10.0.0.1, fd00::1], port: 1790}\n\
          kernel: {enabled: true, protocol: 200, metric: 7, table: 100, blackhole-metric: 4000, on-stop: remove, resolve-via-default: true, ecmp: false}\n\
-         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, extended-messages: false, extended-next-hop: true, as-sets: withdraw, add-path: {send: 3, receive: all}, graceful-restart: {enabled: false, restart-time: 60, stale-time: 30}}\n\
+         peers:\n- {name: a, address: fd00::2, as: 64512, port: 1179, local-address: fd00::1, passive: true, enabled: false, description: d, families: [ipv6-unicast], hold-time: 0, connect-retry: 1, idle-hold: 2, idle-hold-max: 3, import: none, export: none, route-reflector-client: true, next-hop: unchanged, next-hop-v6: fd00::9, multihop: false, extended-messages: false, extended-next-hop: true, as-sets: withdraw, add-path: {send: 3, receive: all}, graceful-restart: {enabled: false, restart-time: 60, stale-time: 30}, long-lived-graceful-restart: {enabled: false, stale-time: 7, max-stale-time: 9, partial-deployment: true}}\n\
          dynamic-peers:\n- {prefix: 10.9.0.0/16, as: external, limit: 3}\n- {prefix: 10.8.0.0/16, as: external}\n\
          multipath: {relax: false}\napi: {socket: /tmp/x}\nlog: {level: debug, format: json}\nlimits: {export-log: 1MiB, tombstones: 1000, routes: 2MiB}\n",
     );
@@ -302,6 +302,15 @@ fn every_key_is_read() {
             enabled: false,
             restart_time: 60,
             stale_time: 30
+        }
+    );
+    assert_eq!(
+        peer.long_lived,
+        LongLived {
+            enabled: false,
+            stale_time: 7,
+            max_stale_time: 9,
+            partial_deployment: true
         }
     );
     assert_eq!(peer.families.iter().count(), 1);
@@ -455,4 +464,16 @@ fn blackholes_are_accepted_from_whom_the_file_says_alone() {
         rules,
         [Blackhole::Ignore, Blackhole::Accept, Blackhole::Ignore]
     );
+}
+
+#[test]
+fn inside_the_as_routes_are_kept_for_long_and_a_reflector_asks_for_that() {
+    let peers = "as: 64512\npeers:\n- {address: 10.0.0.2, as: internal}\n- {address: 10.0.0.3, as: 64513}\n";
+    for (role, day) in [(Role::Node, 0), (Role::Reflector, 86_400)] {
+        let config = parse(peers, "x.yaml", role, &|_| None).unwrap();
+        let long = |peer: usize| config.peers[peer].long_lived;
+        assert_eq!([long(0).enabled, long(1).enabled], [true, false]);
+        assert_eq!((long(0).stale_time, long(0).max_stale_time), (day, 86_400));
+        assert!(!long(0).partial_deployment);
+    }
 }

@@ -23,6 +23,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "`max-prefix-out`",
         "peers: [{max-prefix-out: {zzzzzzzz: 1}}]",
     ),
+    (
+        "`long-lived-graceful-restart`",
+        "peers: [{long-lived-graceful-restart: {zzzzzzzz: 1}}]",
+    ),
     ("`multipath`", "multipath: {zzzzzzzz: 1}"),
     ("`kernel`", "kernel: {zzzzzzzz: 1}"),
     ("`api`", "api: {zzzzzzzz: 1}"),

@@ -84,6 +84,7 @@ fn join(rib: &mut Rib) {
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: NonZeroU8::MIN,
         drained: false,
+        stale: rib::StaleRule::Sent,
         encode: ENCODE,
     };
     let identity = ReceiverIdentity {

@@ -51,16 +51,16 @@ impl Rib {
     /// A source went down: its paths go, in slices of [`Rib::work`], those kept of a former session too. It may come up
     /// again at once.
     pub fn source_down(&mut self, peer: PeerId) {
-        self.source_down_keeping(peer, Families::EMPTY);
+        self.source_down_keeping(peer, Families::EMPTY, Families::EMPTY);
     }
 
     /// A source went down that is about to return: its paths of the families `kept` are used on as they are (RFC 4724
-    /// section 4.2), until it has announced them anew or until [`Rib::drop_kept`]. Those of other families go, and what was
-    /// kept of a session before.
-    pub fn source_down_keeping(&mut self, peer: PeerId, kept: Families) {
+    /// section 4.2), until it has announced them anew or until [`Rib::drop_kept`]. Those of other families go. So does what
+    /// was kept of sessions before, but for the families `older`.
+    pub fn source_down_keeping(&mut self, peer: PeerId, kept: Families, older: Families) {
         self.acquit(peer);
         self.forget_refreshes(peer);
-        self.sources.down(peer, kept);
+        self.sources.down(peer, kept, older);
     }
 
     /// What is still kept of a source's former session goes, in these families.
@@ -94,10 +94,12 @@ impl Rib {
     #[must_use]
     pub fn kept_counts(&self, peer: PeerId) -> [PathCounts; 2] {
         let mut counts = <[PathCounts; 2]>::default();
-        if let Some(source) = self.sources.kept(peer) {
+        for source in self.sources.kept(peer) {
             for family in Family::ALL {
                 if !source.goes(family) {
-                    counts[family.index()] = source.counts[family.index()];
+                    let (sum, more) = (&mut counts[family.index()], source.counts[family.index()]);
+                    sum.received += more.received;
+                    sum.accepted += more.accepted;
                 }
             }
         }
@@ -228,22 +230,26 @@ impl Rib {
             refusal: target.refusal,
         };
         let is_accepted = path.refusal.is_none();
-        let former = self.sources.former(source);
-        if let Some(former) = former
-            && self.confirm(dest, former, source, path)
-        {
-            return;
+        let formers = self.sources.formers(source);
+        for former in formers.iter() {
+            if self.confirm(dest, former, source, path) {
+                return;
+            }
         }
         let has_path = |source| self.table.find_path(dest, source, path.path_id).is_some();
         let replaces =
-            self.sources.any_draining() || has_path(source) || former.is_some_and(has_path);
+            self.sources.any_draining() || has_path(source) || formers.iter().any(has_path);
         let best = self.table.best(dest).map(|(best, _)| best);
         if replaces || best.is_none() && self.table.first(dest) != NIL {
             let before = self.before(dest);
             self.prune(dest);
             let replaced = self.remove(dest, source, path.path_id);
-            let kept = former.and_then(|former| self.remove(dest, former, path.path_id));
-            self.add(dest, path, replaced.or(kept).unwrap_or(0));
+            let mut told = replaced;
+            for former in formers.iter() {
+                let kept = self.remove(dest, former, path.path_id);
+                told = told.or(kept);
+            }
+            self.add(dest, path, told.unwrap_or(0));
             self.settle(dest, before);
             return;
         }
@@ -303,7 +309,7 @@ impl Rib {
     fn withdraw_at(&mut self, dest: u32, source: u32, path_id: u32) {
         let before = self.before(dest);
         self.prune(dest);
-        if let Some(former) = self.sources.former(source) {
+        for former in self.sources.formers(source).iter() {
             self.remove(dest, former, path_id);
         }
         self.remove(dest, source, path_id);

@@ -87,7 +87,8 @@ impl Rib {
             || old.path_rules != settings.path_rules
             || old.route_server != settings.route_server
             || old.cluster_id != settings.cluster_id
-            || old.drained != settings.drained;
+            || old.drained != settings.drained
+            || old.stale != settings.stale;
         group.drop_image();
         group.rewalk = Some(0);
         for peer in &group.alone {

@@ -14,7 +14,7 @@
 //! Not "oldest path first": the answer depends on the paths alone, so that all speakers agree and a restart changes
 //! nothing.
 //!
-//! RFC 4271 9.1.1 and 9.1.2.2, RFC 4456 9 (ORIGINATOR_ID, CLUSTER_LIST length), RFC 5065 5.3 and 4271 9.1.2.2 a)
+//! RFC 4271 9.1.1 and 9.1.2.2, RFC 9494 4.4 (LLGR_STALE), RFC 4456 9 (ORIGINATOR_ID, CLUSTER_LIST length), RFC 5065 5.3 and 4271 9.1.2.2 a)
 //! (AS_PATH length, which arrives here counted).
 
 use std::cmp::Ordering;
@@ -31,6 +31,8 @@ use crate::pool::AttrKey;
 pub enum Rung {
     /// There was no other path.
     OnlyPath,
+    /// One that nobody keeps for long before one that somebody does (RFC 9494 4.4).
+    LongStale,
     /// The higher weight, a private value that policy gives. Never on the wire.
     Weight,
     /// Our own block before an API route before a learned one: what this node is, it knows best.
@@ -59,7 +61,8 @@ pub enum Rung {
 
 impl Rung {
     /// The rungs on which two paths can differ, in the order they are asked.
-    pub const LADDER: [Rung; 12] = [
+    pub const LADDER: [Rung; 13] = [
+        Rung::LongStale,
         Rung::Weight,
         Rung::Local,
         Rung::LocalPref,
@@ -79,6 +82,7 @@ impl Rung {
     pub const fn word(self) -> &'static str {
         match self {
             Rung::OnlyPath => "only-path",
+            Rung::LongStale => "long-stale",
             Rung::Weight => "weight",
             Rung::Local => "local",
             Rung::LocalPref => "local-pref",
@@ -100,6 +104,9 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rung::OnlyPath => "it is the only path",
+            Rung::LongStale => {
+                "not kept of a speaker that went long ago, without LLGR_STALE (RFC 9494 4.4)"
+            }
             Rung::Weight => "higher weight",
             Rung::Local => "our own route before a learned one",
             Rung::LocalPref => "higher LOCAL_PREF (RFC 4271 9.1.1)",
@@ -119,6 +126,8 @@ impl fmt::Display for Rung {
 /// What the ladder looks at, gathered from a path's attributes, its source and its next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathKey {
+    /// It is kept of a speaker that went long ago: with LLGR_STALE.
+    pub long_stale: bool,
     /// Private preference; higher wins. 0 until policy gives one.
     pub weight: u32,
     /// 0 for our own blocks, 1 for API routes, 2 for learned ones.
@@ -166,6 +175,7 @@ impl PathKey {
             SourceKind::IbgpClient | SourceKind::IbgpNonClient => (2, true),
         };
         PathKey {
+            long_stale: attrs.llgr_stale(),
             weight: 0,
             local,
             local_pref: attrs.local_pref,
@@ -199,6 +209,7 @@ fn ask(rung: Rung, order: Ordering) -> Result<(), (Ordering, Rung)> {
 
 /// The rungs before MED.
 fn upper(a: &PathKey, b: &PathKey) -> Result<(), (Ordering, Rung)> {
+    ask(Rung::LongStale, a.long_stale.cmp(&b.long_stale))?;
     ask(Rung::Weight, b.weight.cmp(&a.weight))?;
     ask(Rung::Local, a.local.cmp(&b.local))?;
     ask(Rung::LocalPref, b.local_pref.cmp(&a.local_pref))?;

@@ -160,6 +160,18 @@ pub enum NextHopRule {
     Unchanged,
 }
 
+/// What becomes of routes with the community LLGR_STALE, which somebody keeps of a speaker that went (RFC 9494).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum StaleRule {
+    /// They are not sent: the receiver would take them for routes like any others (section 4.3).
+    #[default]
+    Withheld,
+    /// They are sent: the receiver knows what the community means.
+    Sent,
+    /// They are sent as what to take last: with LOCAL_PREF 0, and not to leave our AS (section 4.6). Never to another AS.
+    LastResort,
+}
+
 /// Everything that shapes the bytes a peer is sent, and nothing else: receivers with equal settings share one export
 /// group, so a field that does not change bytes would only split groups.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -196,6 +208,8 @@ pub struct ExportSettings {
     pub paths: NonZeroU8,
     /// We are about to leave the receiver, and say so with every route (RFC 8326 section 4).
     pub drained: bool,
+    /// What becomes of routes that are kept for long, toward a receiver (RFC 9494).
+    pub stale: StaleRule,
     /// What the receiver can read: four-octet AS numbers, path identifiers, next hops of the other family, message size.
     pub encode: EncodeContext,
 }

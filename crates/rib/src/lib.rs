@@ -17,6 +17,7 @@
 //!
 //! RFC 4271 sections 9.1 and 9.2, RFC 4456, RFC 4760, RFC 2918, RFC 4724 section 2 (End-of-RIB), RFC 1997, RFC 7911.
 
+mod age;
 mod alone;
 mod amend;
 mod apply;
@@ -52,7 +53,7 @@ pub use source::PathCounts;
 mod ids;
 
 pub use ids::{AttrId, Cluster, NextHopId, PeerId};
-pub use ids::{ExportSettings, NextHopRule, ReceiverIdentity};
+pub use ids::{ExportSettings, NextHopRule, ReceiverIdentity, StaleRule};
 pub use ids::{PeerKind, RejectReason, SourceInfo, SourceKind};
 
 mod decide;

@@ -99,6 +99,11 @@ impl Multi {
         self.ids.set(path, 0)
     }
 
+    /// A path that may be used has other attributes now, and the identifier that it had.
+    pub(crate) fn path_changed(&mut self) {
+        self.is_touched = true;
+    }
+
     /// Moves a destination in the list if its paths have changed.
     pub(crate) fn settle(&mut self, dest: u32, is_live: bool) {
         if std::mem::take(&mut self.is_touched) {

@@ -157,6 +157,8 @@ pub struct Rib {
     pub(crate) marks: Option<Box<Beside<u8>>>,
     /// The walks that take out what was not announced anew.
     pub(crate) sweeps: Vec<Sweep>,
+    /// The next slot of the walk that marks what is kept for long, while it has to look for that.
+    pub(crate) age_lap: Option<u32>,
     /// From when on groups may pull again: each full pull moves it on by a tick, and to its own time at least.
     pub(crate) pull_due: Option<Instant>,
     /// A pull was cut into slices and goes on at once.
@@ -213,6 +215,7 @@ impl Rib {
             drain: WalkPlace::default(),
             marks: None,
             sweeps: Vec::new(),
+            age_lap: None,
             pull_due: None,
             is_flushing: false,
             is_behind: false,

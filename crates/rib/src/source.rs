@@ -5,7 +5,8 @@
 //! announces now can be mistaken for something that the walk is after.
 //!
 //! Where a peer may be about to return (RFC 4724), its slot is stale for a while: the paths stay as they are until the
-//! peer has announced them again or somebody says that they go, family by family.
+//! peer has announced them again or somebody says that they go, family by family. A peer that goes again meanwhile may
+//! leave several stale slots. What is kept for long (RFC 9494) is aged: a walk marks its paths.
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
@@ -29,6 +30,35 @@ pub struct PathCounts {
     pub accepted: u32,
 }
 
+/// Stale slots of one peer at most: who goes again and again without having announced all of what is kept of it loses the
+/// oldest of that.
+const MOST_STALE: usize = 4;
+
+/// The slots of a peer's former sessions while some of their paths are kept, the latest first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Formers([u32; MOST_STALE]);
+
+impl Formers {
+    const NONE: Formers = Formers([NIL; MOST_STALE]);
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().take_while(|slot| *slot != NIL)
+    }
+
+    fn remove(&mut self, slot: u32) {
+        if let Some(at) = self.0.iter().position(|other| *other == slot) {
+            self.0[at..].rotate_left(1);
+            self.0[MOST_STALE - 1] = NIL;
+        }
+    }
+
+    fn push(&mut self, slot: u32) {
+        debug_assert_eq!(self.0[MOST_STALE - 1], NIL, "there is room");
+        self.0.rotate_right(1);
+        self.0[0] = slot;
+    }
+}
+
 /// A peer, as long as it is up or has paths left in the table.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -39,6 +69,8 @@ pub(crate) struct Source {
     few: Option<Vec<u32>>,
     /// The families whose paths are being taken out; none while the peer is up.
     going: Families,
+    /// The families whose paths are being marked (RFC 9494).
+    aging: Families,
     /// The families that the peer is announcing anew, until what it did not is taken out (RFC 7313).
     refreshing: Families,
     /// Counts these refreshes, by [`Family::index`]; never 0 while there is one.
@@ -69,6 +101,11 @@ impl Source {
     fn is_draining(&self) -> bool {
         let mut going = self.going.iter();
         going.any(|family| self.counts[family.index()].received > 0)
+    }
+
+    /// True if paths of this family are being marked.
+    pub(crate) fn ages(&self, family: Family) -> bool {
+        self.aging.contains(family)
     }
 
     /// True if its destinations are known, and all of them are to be taken out.
@@ -120,10 +157,13 @@ pub(crate) struct Sources {
     free: Vec<u32>,
     /// Slot of the peer's present session, by `PeerId`.
     by_peer: Vec<u32>,
-    /// Slot of the peer's former session while some of its paths are kept, by `PeerId`; its end may be missing.
-    stale: Vec<u32>,
+    /// By `PeerId`; its end may be missing.
+    stale: Vec<Formers>,
     stale_count: usize,
     draining: usize,
+    /// Slots whose paths are being marked, and how many of their destinations are still to be looked at, where those are
+    /// known; those of the others have to be looked for.
+    aging: Vec<(u32, usize)>,
     /// Those of the draining slots whose destinations are known.
     known: Vec<u32>,
     /// Cluster ids that we have or had, by their number less one. What is remembered of routes names them by it.
@@ -183,29 +223,32 @@ impl Sources {
         self.get(slot).goes(family)
     }
 
-    /// The slot of the former session of the peer in this slot, if paths of it are kept.
-    pub(crate) fn former(&self, slot: u32) -> Option<u32> {
-        if self.stale_count == 0 {
-            return None;
+    /// The slots of former sessions of the peer in this slot, a peer that is up, of which paths are kept.
+    pub(crate) fn formers(&self, slot: u32) -> Formers {
+        match self.stale_count {
+            0 => Formers::NONE,
+            _ => self.stale_slots(self.get(slot).peer),
         }
-        let former = self.stale_slot(self.get(slot).peer)?;
-        (former != slot).then_some(former)
     }
 
-    /// The slot whose paths are kept for a peer that went.
-    fn stale_slot(&self, peer: PeerId) -> Option<u32> {
-        let slot = self.stale.get(peer.index()).copied()?;
-        (slot != NIL).then_some(slot)
+    /// The slots whose paths are kept for a peer that went.
+    fn stale_slots(&self, peer: PeerId) -> Formers {
+        let slots = self.stale.get(peer.index()).copied();
+        slots.unwrap_or(Formers::NONE)
     }
 
     /// What is kept of a peer that went.
-    pub(crate) fn kept(&self, peer: PeerId) -> Option<&Source> {
-        self.stale_slot(peer).map(|slot| self.get(slot))
+    pub(crate) fn kept(&self, peer: PeerId) -> impl Iterator<Item = &Source> {
+        self.stale_slots(peer).iter().map(|slot| self.get(slot))
     }
 
     /// True if the paths of this slot are kept for a peer that went, or has come back since.
     pub(crate) fn is_stale(&self, slot: u32) -> bool {
-        self.stale_count > 0 && self.stale_slot(self.get(slot).peer) == Some(slot)
+        self.stale_count > 0 && self.is_stale_of(self.get(slot).peer, slot)
+    }
+
+    fn is_stale_of(&self, peer: PeerId, slot: u32) -> bool {
+        self.stale_slots(peer).iter().any(|stale| stale == slot)
     }
 
     /// True if some slot has paths to be taken out.
@@ -235,6 +278,7 @@ impl Sources {
             most: None,
             refreshing: Families::EMPTY,
             refreshes: [0; 2],
+            aging: Families::EMPTY,
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -317,30 +361,35 @@ impl Sources {
         self.get(slot).few.as_deref()
     }
 
-    /// A peer went down: its paths are to be taken out, but for those of the families `kept`. What was kept of it before
-    /// goes (RFC 4724 section 4.2).
-    pub(crate) fn down(&mut self, peer: PeerId, kept: Families) {
-        self.drop_kept(peer, Families::ALL);
+    /// A peer went down: its paths are to be taken out, but for those of the families `kept`, and of `older` those that
+    /// were kept of it before.
+    pub(crate) fn down(&mut self, peer: PeerId, kept: Families, older: Families) {
+        self.drop_kept(peer, Families::ALL - older);
         let Some(slot) = self.slot(peer) else { return };
         self.by_peer[peer.index()] = NIL;
         if self.get(slot).is_empty() {
             return self.release(slot);
         }
         if self.stale.len() <= peer.index() {
-            self.stale.resize(peer.index() + 1, NIL);
+            self.stale.resize(peer.index() + 1, Formers::NONE);
         }
-        self.stale[peer.index()] = slot;
+        if let Some(oldest) = self.stale_slots(peer).iter().nth(MOST_STALE - 1) {
+            self.drop_slot(peer, oldest, Families::ALL);
+        }
+        self.stale[peer.index()].push(slot);
         self.stale_count += 1;
-        let gone = Family::ALL.into_iter();
-        let gone = gone.filter(|family| !kept.contains(*family));
-        self.drop_kept(peer, gone.collect());
+        self.drop_slot(peer, slot, Families::ALL - kept);
     }
 
     /// What is kept of these families of a peer that went is to be taken out.
     pub(crate) fn drop_kept(&mut self, peer: PeerId, families: Families) {
-        let Some(slot) = self.stale_slot(peer) else {
-            return;
-        };
+        for slot in self.stale_slots(peer).iter() {
+            self.drop_slot(peer, slot, families);
+        }
+    }
+
+    /// The same of one of its slots.
+    fn drop_slot(&mut self, peer: PeerId, slot: u32, families: Families) {
         let Some(source) = &mut self.slots[slot as usize] else {
             return;
         };
@@ -353,19 +402,82 @@ impl Sources {
         self.draining += usize::from(is_draining);
         self.draining -= usize::from(was_draining);
         if source.going == Families::ALL {
-            self.forget_stale(peer);
+            self.forget_stale(peer, slot);
             if !is_draining {
                 self.release(slot);
             }
         }
     }
 
-    fn forget_stale(&mut self, peer: PeerId) {
-        self.stale[peer.index()] = NIL;
+    fn forget_stale(&mut self, peer: PeerId, slot: u32) {
+        self.stale[peer.index()].remove(slot);
         self.stale_count -= 1;
     }
 
+    /// What is kept of these families of a peer that went is to be marked. True if some of it has to be looked for.
+    pub(crate) fn age(&mut self, peer: PeerId, families: Families) -> bool {
+        let mut is_unknown = false;
+        for slot in self.stale_slots(peer).iter() {
+            let Some(source) = &mut self.slots[slot as usize] else {
+                continue;
+            };
+            source.aging = source.aging | families;
+            let known = source.few.as_ref().map(Vec::len);
+            is_unknown |= known.is_none();
+            self.aging.retain(|(other, _)| *other != slot);
+            self.aging.push((slot, known.unwrap_or(usize::MAX)));
+        }
+        is_unknown
+    }
+
+    /// A destination that may have a path to be marked, of those that are known.
+    pub(crate) fn next_to_age(&mut self) -> Option<u32> {
+        loop {
+            let known = |(_, left): &(u32, usize)| *left != usize::MAX;
+            let at = self.aging.iter().rposition(known)?;
+            let (slot, left) = &mut self.aging[at];
+            let slots = &self.slots;
+            let few = slots[*slot as usize]
+                .as_ref()
+                .and_then(|one| one.few.as_ref());
+            // Marking may take paths out: then those behind have moved up, and have been looked at.
+            *left = (*left).min(few.map_or(0, Vec::len));
+            if let (Some(few), Some(next)) = (few, left.checked_sub(1)) {
+                *left = next;
+                return few.get(next).copied();
+            }
+            let slot = *slot;
+            self.aging.swap_remove(at);
+            self.end_aging(slot);
+        }
+    }
+
+    /// True if paths have to be looked for to be marked.
+    pub(crate) fn any_unknown_aging(&self) -> bool {
+        self.aging.iter().any(|(_, left)| *left == usize::MAX)
+    }
+
+    /// True if paths are to be marked.
+    pub(crate) fn any_aging(&self) -> bool {
+        !self.aging.is_empty()
+    }
+
+    /// All destinations have been looked at.
+    pub(crate) fn end_unknown_aging(&mut self) {
+        while let Some(at) = self.aging.iter().position(|(_, left)| *left == usize::MAX) {
+            let (slot, _) = self.aging.swap_remove(at);
+            self.end_aging(slot);
+        }
+    }
+
+    fn end_aging(&mut self, slot: u32) {
+        if let Some(source) = &mut self.slots[slot as usize] {
+            source.aging = Families::EMPTY;
+        }
+    }
+
     fn release(&mut self, slot: u32) {
+        self.aging.retain(|(other, _)| *other != slot);
         self.slots[slot as usize] = None;
         self.free.push(slot);
     }
@@ -398,8 +510,8 @@ impl Sources {
         }
         if source.is_empty() {
             let peer = source.peer;
-            if self.stale_slot(peer) == Some(slot) {
-                self.forget_stale(peer);
+            if self.is_stale_of(peer, slot) {
+                self.forget_stale(peer, slot);
                 self.release(slot);
             } else if was_draining {
                 self.release(slot);

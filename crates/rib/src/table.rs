@@ -448,6 +448,11 @@ impl Table {
         }
     }
 
+    /// Gives a path other attributes.
+    pub(crate) fn set_attrs(&mut self, path: u32, attrs: AttrId) {
+        self.paths.get_mut(path).attrs = attrs;
+    }
+
     /// Gives a path to another slot of its source.
     pub(crate) fn set_source(&mut self, path: u32, source: u32) {
         let [high, source @ ..] = source.to_be_bytes();

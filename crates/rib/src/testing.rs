@@ -177,6 +177,7 @@ impl Bench {
             export: Arc::clone(&self.export),
             paths: NonZeroU8::MIN,
             drained: false,
+            stale: StaleRule::Sent,
             encode: EncodeContext {
                 add_path: if self.has_ids {
                     Families::ALL

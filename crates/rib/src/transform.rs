@@ -9,7 +9,7 @@
 //!
 //! RFC 4271 5.1 (attributes between and inside ASes), 9.2 (iBGP to iBGP); RFC 4456 6, 8, 10 (reflection);
 //! RFC 1997 (well-known communities); RFC 4360 6 (non-transitive communities); RFC 2545 3, RFC 8950 (next hops);
-//! RFC 8326 4 (leaving).
+//! RFC 8326 4 (leaving); RFC 9494 4.3, 4.6 (what is kept for long).
 
 use std::fmt;
 use std::iter::Peekable;
@@ -20,7 +20,7 @@ use wire::{AsPathView, Asn, AttrBuilder, AttrView, Community, Family, NextHop, O
 use crate::as_path;
 use crate::ids::{
     Cluster, ExportSettings, NextHopRule, PeerId, PeerKind, ReceiverIdentity, SourceInfo,
-    SourceKind,
+    SourceKind, StaleRule,
 };
 use crate::pool::{AttrKey, DEFAULT_LOCAL_PREF, LEAST_LOCAL_PREF};
 use crate::role;
@@ -43,6 +43,8 @@ pub enum DenyReason {
     NoExportSubconfed,
     /// It is for customers only, and the receiver is none of ours (RFC 9234 section 5).
     OnlyToCustomers,
+    /// It is kept of a speaker that went, and the receiver does not know how to treat that (RFC 9494 section 4.3).
+    LongStale,
     /// We have no IPv4 address of our own to put in as next hop.
     NoOwnIpv4,
     /// We have no global IPv6 address of our own to put in as next hop.
@@ -71,6 +73,7 @@ impl DenyReason {
             DenyReason::NoExport => "no-export",
             DenyReason::NoExportSubconfed => "no-export-subconfed",
             DenyReason::OnlyToCustomers => "only-to-customers",
+            DenyReason::LongStale => "long-stale",
             DenyReason::NoOwnIpv4 => "no-own-ipv4",
             DenyReason::NoOwnIpv6 => "no-own-ipv6",
             DenyReason::NextHopFamily => "next-hop-family",
@@ -103,6 +106,9 @@ impl fmt::Display for DenyReason {
             }
             DenyReason::OnlyToCustomers => {
                 "it has the attribute Only to Customer, and by our `role` the peer is no customer (RFC 9234 5)"
+            }
+            DenyReason::LongStale => {
+                "it carries the community LLGR_STALE and the peer did not offer long-lived graceful restart (RFC 9494 4.3)"
             }
             DenyReason::NoOwnIpv4 => {
                 "the next hop would be this node, which has no IPv4 address on this session (RFC 4271 5.1.3)"
@@ -150,8 +156,14 @@ pub fn gate(
     if attrs.has_otc() && role::holds_back(to.role) {
         return Err(DenyReason::OnlyToCustomers);
     }
+    if source.kind.is_local() {
+        return Ok(());
+    }
+    if attrs.llgr_stale() && !takes_stale(to) {
+        return Err(DenyReason::LongStale);
+    }
     // A route server takes no community as said to itself (RFC 7947 section 2.2.4).
-    if source.kind.is_local() || is_served(source, to) {
+    if is_served(source, to) {
         return Ok(());
     }
     if attrs.no_advertise() {
@@ -170,6 +182,15 @@ pub fn gate(
 /// True if a route is passed on as it is, because we are a route server to who gets it and it is of another AS.
 fn is_served(source: &SourceInfo, to: &ExportSettings) -> bool {
     to.route_server && source.kind == SourceKind::Ebgp
+}
+
+/// RFC 9494 4.3, 4.6: who knows the community gets such routes, and within our AS others may.
+fn takes_stale(to: &ExportSettings) -> bool {
+    match to.stale {
+        StaleRule::Sent => true,
+        StaleRule::LastResort => to.kind.is_internal(),
+        StaleRule::Withheld => false,
+    }
 }
 
 /// The next hop that the receiver is told.
@@ -339,16 +360,17 @@ pub fn transform(
     out: &mut Vec<u8>,
 ) {
     out.reserve(attrs.bytes().len() + 24);
+    let words = Words::of(attrs, to);
     let mut splice = Splice::new(attrs.iter(), out);
     match edit {
-        Edit::External { keep_med } => external(splice, keep_med, to),
+        Edit::External { keep_med } => external(splice, keep_med, to, words),
         Edit::Serve => {
-            drop_internal(&mut splice, to);
+            drop_internal(&mut splice, words);
             mark(&mut splice, to);
             splice.copy_rest();
         }
         Edit::Internal => {
-            local_pref(&mut splice, to);
+            local_pref(&mut splice, words);
             splice.copy_rest();
         }
         Edit::Reflect {
@@ -359,13 +381,36 @@ pub fn transform(
                 .checked_sub(1)
                 .and_then(|at| clusters.get(usize::from(at)));
             let cluster = *known.unwrap_or(&to.cluster_id);
-            reflect(splice, originator, cluster, to);
+            reflect(splice, originator, cluster, words);
+        }
+    }
+}
+
+/// What we say about a route beside what it says itself.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    /// It is to be taken last: LOCAL_PREF 0, inside our AS.
+    is_last: bool,
+    /// We are about to leave (RFC 8326 4).
+    leaves: bool,
+    /// It is not to leave our AS (RFC 9494 4.6).
+    stays: bool,
+}
+
+impl Words {
+    fn of(attrs: AttrView<'_>, to: &ExportSettings) -> Words {
+        let is_stale = || attrs.communities().any(|one| one == Community::LLGR_STALE);
+        let stays = to.stale == StaleRule::LastResort && is_stale();
+        Words {
+            is_last: to.drained || stays,
+            leaves: to.drained,
+            stays,
         }
     }
 }
 
 /// RFC 4271 5.1.2 b), 5.1.4, 5.1.5; RFC 4456 8 (both attributes are for one AS); RFC 4360 6.
-fn external<'a, I>(mut splice: Splice<'a, '_, I>, keep_med: bool, to: &ExportSettings)
+fn external<'a, I>(mut splice: Splice<'a, '_, I>, keep_med: bool, to: &ExportSettings, words: Words)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
@@ -382,7 +427,7 @@ where
     if let (Some(med), true) = (splice.take(code::MED), keep_med) {
         splice.put(OPTIONAL, code::MED, &[med]);
     }
-    drop_internal(&mut splice, to);
+    drop_internal(&mut splice, words);
     for (code, size) in [
         (code::EXTENDED_COMMUNITIES, 8),
         (code::IPV6_EXTENDED_COMMUNITIES, 20),
@@ -404,12 +449,12 @@ where
 }
 
 /// What is for one AS alone goes: RFC 4271 5.1.5, RFC 4456 8.
-fn drop_internal<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+fn drop_internal<'a, I>(splice: &mut Splice<'a, '_, I>, words: Words)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
     splice.take(code::LOCAL_PREF);
-    farewell(splice, to);
+    say(splice, words);
     splice.take(code::ORIGINATOR_ID);
     splice.take(code::CLUSTER_LIST);
 }
@@ -438,11 +483,11 @@ fn reflect<'a, I>(
     mut splice: Splice<'a, '_, I>,
     originator: Option<Ipv4Addr>,
     cluster: Ipv4Addr,
-    to: &ExportSettings,
+    words: Words,
 ) where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
-    local_pref(&mut splice, to);
+    local_pref(&mut splice, words);
     let known = splice.take(code::ORIGINATOR_ID);
     let added = originator.map(|id| id.octets());
     if let Some(id) = known.or(added.as_ref().map(|id| &id[..])) {
@@ -453,32 +498,32 @@ fn reflect<'a, I>(
     splice.copy_rest();
 }
 
-/// RFC 4271 5.1.5: every route inside our AS carries LOCAL_PREF. Once we are about to leave, the least one, so that any
-/// other path wins (RFC 8326 4).
-fn local_pref<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+/// RFC 4271 5.1.5: every route inside our AS carries LOCAL_PREF. The least one, if any other path is to win.
+fn local_pref<'a, I>(splice: &mut Splice<'a, '_, I>, words: Words)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
     let preference = splice.take(code::LOCAL_PREF);
-    let (least, default) = (
-        LEAST_LOCAL_PREF.to_be_bytes(),
-        DEFAULT_LOCAL_PREF.to_be_bytes(),
-    );
-    let preference = match to.drained {
+    let least = LEAST_LOCAL_PREF.to_be_bytes();
+    let default = DEFAULT_LOCAL_PREF.to_be_bytes();
+    let preference = match words.is_last {
         true => &least,
         false => preference.unwrap_or(&default),
     };
     splice.put(TRANSITIVE, code::LOCAL_PREF, &[preference]);
-    farewell(splice, to);
+    say(splice, words);
 }
 
-/// RFC 8326 4: what we tell while we are about to leave says so.
-fn farewell<'a, I>(splice: &mut Splice<'a, '_, I>, to: &ExportSettings)
+/// The communities that we add.
+fn say<'a, I>(splice: &mut Splice<'a, '_, I>, words: Words)
 where
     I: Iterator<Item = (u8, u8, &'a [u8])>,
 {
-    if to.drained {
-        splice.add_communities(std::iter::once(Community::GRACEFUL_SHUTDOWN));
+    let leaves = words.leaves.then_some(Community::GRACEFUL_SHUTDOWN);
+    let stays = words.stays.then_some(Community::NO_EXPORT);
+    let said = [leaves, stays].into_iter().flatten();
+    if words.leaves || words.stays {
+        splice.add_communities(said);
     }
 }
 

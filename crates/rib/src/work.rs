@@ -38,6 +38,7 @@ impl Rib {
         let all = u32::try_from(budget).unwrap_or(u32::MAX).max(1);
         let mut budget = all;
         self.drain_sources(&mut budget);
+        self.age_sources(&mut budget);
         self.drain_told(&mut budget);
         self.sweep(&mut budget);
         self.judge(&mut budget);
@@ -59,6 +60,7 @@ impl Rib {
     pub fn has_work(&self) -> bool {
         let has_walk = |group: &Group| group.is_walk_wanted() || group.is_rewalk_wanted();
         self.sources.any_draining()
+            || self.sources.any_aging()
             || !self.leaving.is_empty()
             || !self.sweeps.is_empty()
             || self.multi.as_ref().is_some_and(|multi| multi.is_filling())

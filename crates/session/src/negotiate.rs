@@ -1,6 +1,7 @@
 //! What two OPEN messages make together.
 //!
-//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7313 3, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4, RFC 9234 4.
+//! RFC 4271 4.2 and 6.2, RFC 4724 3, RFC 4760 8, RFC 5492 3 and 5, RFC 6286 2.2, RFC 6793 4.1, RFC 7313 3, RFC 7911 4, RFC 8538 2, RFC 8654 3, RFC 8950 4, RFC 9234 4,
+//! RFC 9494 3.1 and 4.1.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use wire::{
     AddPathMode, Asn, Capability, CeaseSubcode, Families, Family, Fault, FaultKind,
-    GracefulRestart, GracefulRestartFamily, MAX_EXTENDED_LEN, MAX_LEN, Open, Role, Section,
-    capability_code,
+    GracefulRestart, GracefulRestartFamily, LlgrFamily, MAX_EXTENDED_LEN, MAX_LEN, Open, Role,
+    Section, capability_code,
 };
 
 use crate::reason::DownReason;
@@ -56,6 +57,10 @@ pub struct Negotiated {
     pub add_path_send: Families,
     /// Graceful restart, if both sides offer it (RFC 4724).
     pub graceful: Option<PeerRestart>,
+    /// Long-lived graceful restart, if both sides offer it (RFC 9494).
+    pub long_lived: Option<PeerLongLived>,
+    /// The peer knows what to do with routes that are kept for long (RFC 9494 section 4.3).
+    pub takes_stale: bool,
     /// Our OPEN.
     pub sent: Open,
     /// The peer's OPEN.
@@ -75,6 +80,24 @@ pub struct PeerRestart {
     pub forwarding: Families,
     /// Both sides keep routes over NOTIFICATIONs and the end of the hold time too (the N bit, RFC 8538 section 2).
     pub notification: bool,
+}
+
+/// What the peer said of long-lived graceful restart, of the families in effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerLongLived {
+    /// Seconds that it wants its routes kept for, by [`Family::index`]; 0 of a family that it does not name.
+    pub stale_time: [u32; 2],
+    /// The families in which it says that it forwarded on when it last restarted (the F bits).
+    pub forwarding: Families,
+}
+
+impl PeerLongLived {
+    /// The families whose routes it wants kept.
+    pub fn families(&self) -> Families {
+        let all = Family::ALL.into_iter();
+        all.filter(|family| self.stale_time[family.index()] > 0)
+            .collect()
+    }
 }
 
 impl Negotiated {
@@ -101,8 +124,9 @@ impl Negotiated {
             | DownReason::Disabled
             | DownReason::Deleted => false,
         };
+        let long = self.long_lived.map(|peer| peer.families());
         match is_kept {
-            true => peer.families,
+            true => peer.families | long.unwrap_or(Families::EMPTY),
             false => Families::EMPTY,
         }
     }
@@ -169,6 +193,15 @@ pub(crate) fn our_open(settings: &Settings) -> Open {
             graceful,
             settings.families,
         )));
+    }
+    if let (Some(long), Some(_)) = (&settings.long_lived, &settings.graceful) {
+        let families = settings.families.iter();
+        let offer = families.map(|family| LlgrFamily {
+            family: family.afi_safi(),
+            forwarding: long.forwarding.contains(family),
+            stale_time: long.stale_time,
+        });
+        capabilities.push(Capability::LongLivedGracefulRestart(offer.collect()));
     }
     if let Some(name) = &settings.hostname {
         let (host, domain) = name.split_once('.').unwrap_or((name, ""));
@@ -239,6 +272,32 @@ fn peer_restart(open: &Open, in_effect: Families) -> Option<PeerRestart> {
     })
 }
 
+/// What the peer offers of long-lived graceful restart, in the families in effect; nothing without graceful restart, which
+/// it goes with (RFC 9494 section 4.1). Should it send the capability twice, the last one counts, as with that.
+fn peer_long_lived(open: &Open, in_effect: Families) -> Option<PeerLongLived> {
+    peer_restart(open, in_effect)?;
+    let offers = open.capabilities.iter();
+    let offer = offers.rev().find_map(|capability| match capability {
+        Capability::LongLivedGracefulRestart(offer) => Some(offer),
+        _ => None,
+    })?;
+    let mut told = PeerLongLived {
+        stale_time: [0; 2],
+        forwarding: Families::EMPTY,
+    };
+    for entry in offer {
+        let family = Family::from_afi_safi(entry.family);
+        let Some(family) = family.filter(|family| in_effect.contains(*family)) else {
+            continue;
+        };
+        told.stale_time[family.index()] = entry.stale_time;
+        if entry.forwarding {
+            told.forwarding.insert(family);
+        }
+    }
+    Some(told)
+}
+
 /// Checks the peer's OPEN against what we expect and works out the terms.
 ///
 /// Faults: wrong AS (2/2), our own BGP Identifier inside our AS (2/3), no family in common (2/7), roles that do not go
@@ -299,6 +358,11 @@ pub(crate) fn negotiate(
         graceful: settings
             .graceful
             .and_then(|_| peer_restart(&received, families)),
+        long_lived: settings
+            .long_lived
+            .filter(|_| settings.graceful.is_some())
+            .and_then(|_| peer_long_lived(&received, families)),
+        takes_stale: peer_long_lived(&received, families).is_some(),
         sent: our_open(settings),
         received,
     })

@@ -219,6 +219,9 @@ impl Session {
             graceful.restarting = false;
             graceful.forwarding = families;
         }
+        if let Some(long) = &mut self.settings.long_lived {
+            long.forwarding = self.settings.families;
+        }
     }
 
     // What all phases share.

@@ -51,6 +51,15 @@ pub struct Graceful {
     pub forwarding: Families,
 }
 
+/// What we offer of long-lived graceful restart (RFC 9494 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LongLived {
+    /// Seconds that the peer is asked to keep our routes for once our restart time is over; 24 bits. 0: it need not.
+    pub stale_time: u32,
+    /// The families in which we forwarded on while we restarted (the F bits).
+    pub forwarding: Families,
+}
+
 /// The settings of one session. They never change in its life: a change that matters makes a new session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -97,6 +106,9 @@ pub struct Settings {
     /// Graceful restart, offered in all of these families with its extension to NOTIFICATIONs (RFC 8538). None: not offered,
     /// and not used if the peer offers it.
     pub graceful: Option<Graceful>,
+    /// Long-lived graceful restart, offered in all of these families where graceful restart is (RFC 9494). None: not
+    /// offered, and not used if the peer offers it.
+    pub long_lived: Option<LongLived>,
     /// Where the jitter starts; different for each session of a process.
     pub seed: u64,
 }

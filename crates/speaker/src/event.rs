@@ -32,6 +32,13 @@ pub enum KeptFact {
         /// For so long, unless it is back by then.
         time: Duration,
     },
+    /// They are kept for long from now on, as what to take last (RFC 9494).
+    Long {
+        /// Of this family.
+        family: Family,
+        /// For so long, unless it is back by then.
+        time: Duration,
+    },
     /// They go.
     End {
         /// Of this family.
@@ -52,6 +59,11 @@ impl fmt::Display for KeptFact {
                 names(*families, " and "),
                 time.as_secs()
             ),
+            KeptFact::Long { family, time } => write!(
+                f,
+                "it is not back, so its {family} routes are used as a last resort for {} s more",
+                time.as_secs()
+            ),
             KeptFact::End {
                 family,
                 routes,
@@ -66,6 +78,8 @@ impl fmt::Display for KeptFact {
 pub enum KeptEnd {
     /// It did not come back within its restart time.
     NotBack,
+    /// It did not come back within the time for which it asked to have them kept for long (RFC 9494).
+    LongOver,
     /// It is back, and says that it did not forward on, or does not speak the family any more.
     NotForwarded,
     /// It is back and has announced all that it has: not these.
@@ -80,6 +94,7 @@ impl fmt::Display for KeptEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             KeptEnd::NotBack => "it is not back within its restart time",
+            KeptEnd::LongOver => "it is not back within its long-lived stale time",
             KeptEnd::NotForwarded => "it came back without having forwarded on",
             KeptEnd::NotAnnounced => "it came back without them",
             KeptEnd::NoEndOfRib => "it came back and sent no End-of-RIB within `stale-time`",

@@ -1,9 +1,6 @@
-//! Graceful restart: what is kept of peers that are about to come back, and our own coming back.
+//! Graceful restart: our own coming back. What is kept of peers is in `kept`.
 //!
-//! A peer that went in a way that may be a restart has its routes kept: until it has announced them anew, which its
-//! End-of-RIB says, and no longer than its restart time without a session, or `stale-time` with one (RFC 4724 section 4.2).
-//!
-//! We ourselves say that we have restarted in the first OPEN to each peer, for a while after the start, and that we forwarded
+//! We say that we have restarted in the first OPEN to each peer, for a while after the start, and that we forwarded
 //! on if that is so: a node knows by the routes that a former run left in its kernel; who forwards nothing has nothing to
 //! lose. Selection is not deferred: a route is passed on at once. What a reflector holds back is its End-of-RIB, until those
 //! have spoken of whom its table is made, for who keeps its former routes drops them at that word.
@@ -11,34 +8,21 @@
 use std::time::{Duration, Instant};
 
 use fib::RouteState;
-use rib::PeerId;
-use session::{Down, Graceful, Negotiated};
+use session::{Graceful, LongLived};
 use wire::{Families, Family};
 
 use crate::Speaker;
-use crate::event::{Event, KeptEnd, KeptFact};
 use crate::peer::{Peer, PeerSource};
 use crate::restart::is_done;
 
 /// OPENs say for so long that we have restarted.
 const RESTARTED_FOR: Duration = Duration::from_secs(180);
-/// Routes of a peer that is away are kept no longer than this, whatever it asks for.
-const KEPT_FOR: Duration = Duration::from_secs(600);
 /// End-of-RIB is held back no longer than this after the first session came up.
 const HELD_FOR: Duration = Duration::from_secs(60);
 /// Where anybody may connect, everybody is taken to have come when nothing new was heard for this long.
 const QUIET_FOR: Duration = Duration::from_secs(10);
 /// How often the conditions that depend on time alone are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What is kept of a peer that went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The families whose routes are kept.
-    pub families: Families,
-    /// They go at this time, whatever happens.
-    pub until: Instant,
-}
 
 /// Our own coming back.
 #[derive(Debug, Default)]
@@ -77,6 +61,15 @@ impl Speaker {
         graceful.enabled.then(|| Graceful {
             restart_time: graceful.restart_time,
             restarting: self.comeback.since.is_some(),
+            forwarding: self.comeback.forwarding & config.families,
+        })
+    }
+
+    /// What we offer of long-lived graceful restart to a peer with these settings (RFC 9494 section 3.1).
+    pub(crate) fn long_lived_offer(&self, config: &config::Peer) -> Option<LongLived> {
+        let long = config.long_lived;
+        long.enabled.then(|| LongLived {
+            stale_time: long.stale_time,
             forwarding: self.comeback.forwarding & config.families,
         })
     }
@@ -134,118 +127,6 @@ impl Speaker {
         let is_open = !self.config.dynamic.is_empty();
         let is_quiet = !is_open || now.duration_since(news) >= QUIET_FOR;
         is_quiet && self.peers.iter().all(|peer| has_spoken(peer, now))
-    }
-
-    /// The routes of a session that went down are kept, if it may be a restart; the families.
-    pub(crate) fn keep(
-        &mut self,
-        now: Instant,
-        id: PeerId,
-        negotiated: &Negotiated,
-        down: &Down,
-    ) -> Families {
-        let Some(peer) = self.peers.get_mut(id) else {
-            return Families::EMPTY;
-        };
-        let time = negotiated.graceful.map_or(0, |peer| peer.restart_time);
-        let time = Duration::from_secs(time.into()).min(KEPT_FOR);
-        let counts = self.rib.path_counts(id);
-        let families = negotiated.kept_after(&down.reason).iter();
-        let families = families.filter(|family| counts[family.index()].received > 0);
-        let mut families: Families = families.collect();
-        if time.is_zero() || !peer.wanted() {
-            families = Families::EMPTY;
-        }
-        peer.kept = (!families.is_empty()).then(|| Kept {
-            families,
-            until: now + time,
-        });
-        if peer.kept.is_some() {
-            self.events.push(Event::Kept {
-                peer: peer.config.name.clone(),
-                fact: KeptFact::Begin { families, time },
-            });
-        }
-        families
-    }
-
-    /// A peer of which routes are kept is back. Those of families in which it did not forward on go at once; it has some
-    /// time to announce the others anew (RFC 4724 section 4.2).
-    pub(crate) fn welcome(&mut self, now: Instant, id: PeerId, negotiated: &Negotiated) {
-        let Some(peer) = self.peers.get_mut(id) else {
-            return;
-        };
-        let Some(kept) = &mut peer.kept else {
-            return;
-        };
-        let forwarding = negotiated.graceful.map(|peer| peer.forwarding);
-        let forwarding = forwarding.unwrap_or(Families::EMPTY);
-        let stale_time = Duration::from_secs(peer.config.graceful.stale_time.into());
-        kept.until = now + stale_time;
-        let lost = kept.families.iter();
-        let lost: Families = lost
-            .filter(|family| !forwarding.contains(*family))
-            .collect();
-        self.drop_kept(id, lost, KeptEnd::NotForwarded);
-    }
-
-    /// What is kept of a peer goes, in these families.
-    pub(crate) fn drop_kept(&mut self, id: PeerId, families: Families, why: KeptEnd) {
-        let Some(peer) = self.peers.get_mut(id) else {
-            return;
-        };
-        let Some(kept) = &mut peer.kept else {
-            return;
-        };
-        for family in families.iter().filter(|one| kept.families.contains(*one)) {
-            let left = self.rib.kept_counts(id)[family.index()].received;
-            if left > 0 {
-                self.events.push(Event::Kept {
-                    peer: peer.config.name.clone(),
-                    fact: KeptFact::End {
-                        family,
-                        routes: left,
-                        why,
-                    },
-                });
-            }
-        }
-        for family in families.iter() {
-            kept.families.remove(family);
-        }
-        if kept.families.is_empty() {
-            peer.kept = None;
-        }
-        self.rib.drop_kept(id, families);
-        self.touch(id);
-    }
-
-    /// We do not read at present, so who is back may not have been heard.
-    pub(crate) fn forgive_absence(&mut self, until: Instant, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else {
-            return;
-        };
-        if let Some(kept) = &mut peer.kept {
-            kept.until = kept.until.max(until);
-        }
-        let refresh = peer.link.as_mut().and_then(|link| link.refresh.as_mut());
-        if let Some(refresh) = refresh {
-            refresh.until = refresh.until.max(until);
-        }
-    }
-
-    /// What is kept of a peer goes if its time is over.
-    pub(crate) fn expire_kept(&mut self, now: Instant, id: PeerId) {
-        let peer = self.peers.get(id);
-        let kept = peer.and_then(|peer| peer.kept);
-        if kept.is_some_and(|kept| kept.until <= now) {
-            let is_up = peer.is_some_and(|peer| peer.link.is_some());
-            let why = match is_up {
-                true => KeptEnd::NoEndOfRib,
-                false => KeptEnd::NotBack,
-            };
-            self.drop_kept(id, Families::ALL, why);
-        }
     }
 }
 

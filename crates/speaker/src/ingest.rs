@@ -154,8 +154,10 @@ impl Speaker {
             events,
             restart,
             comeback,
+            config,
             ..
         } = self;
+        let is_node = config.role == config::Role::Node;
         let Some(peer) = peers.get_mut(id) else {
             return Ok(0);
         };
@@ -186,6 +188,9 @@ impl Speaker {
             tell_of_fault(events, peer, now, line);
         }
         let amends = amends(peer, is_external);
+        if is_node && let Some(link) = peer.link.as_mut().filter(|link| !link.reflects) {
+            link.reflects = update.attrs.cluster_list().next().is_some();
+        }
         if let Some(reason) = apply(rib, id, (&peer.import, amends), &update) {
             peer.counters.paths_refused += 1;
             if let Some(count) = peer.refusal_lines.hit(now) {

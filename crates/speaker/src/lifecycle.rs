@@ -205,6 +205,7 @@ impl Speaker {
             add_path_receive: config.add_path_receive.most().is_some(),
             add_path_send: config.add_path_send.most().is_some(),
             graceful: self.graceful_offer(config),
+            long_lived: self.long_lived_offer(config),
             seed: self.clock.seed ^ (u64::from(id.0) << 32),
         }
     }

@@ -15,7 +15,7 @@ use crate::binding::{Readiness, needs};
 use crate::drain::Drain;
 use crate::effect::ConnId;
 use crate::event::Limiter;
-use crate::graceful::Kept;
+use crate::kept::Kept;
 use crate::limits::LimitState;
 use crate::malformed::Malformations;
 use crate::refresh::Refresh;
@@ -61,6 +61,8 @@ pub struct Link {
     /// When the last UPDATE with routes came.
     pub last_update: Instant,
     pub(crate) own_next_hops: OwnNextHops,
+    /// It told us of a route that it reflected (RFC 4456 section 8).
+    pub reflects: bool,
     /// The kernel listed our end's address when the session came up.
     pub(crate) listed: bool,
 }
@@ -202,7 +204,8 @@ impl Peer {
             || new.next_hop != old.next_hop
             || new.next_hop_v6 != old.next_hop_v6
             || new.add_path_send != old.add_path_send
-            || new.path != old.path;
+            || new.path != old.path
+            || new.long_lived.partial_deployment != old.long_lived.partial_deployment;
     }
 
     pub(crate) fn set_guards(&mut self, guards: &Arc<Guards>) {

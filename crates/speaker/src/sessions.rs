@@ -185,7 +185,10 @@ impl Speaker {
     pub(crate) fn arm(&mut self, id: PeerId) {
         let peer = self.peers.get(id);
         let session = peer.and_then(|peer| peer.session.next_deadline());
-        let kept = peer.and_then(|peer| peer.kept).map(|kept| kept.until);
+        let kept = peer.and_then(|peer| {
+            let is_up = peer.link.is_some();
+            peer.kept.map(|kept| kept.next_deadline(is_up))
+        });
         let refresh = peer.and_then(|peer| peer.link.as_ref()?.refresh);
         let refresh = refresh.map(|refresh| refresh.until);
         let all = [session, kept, refresh].into_iter().flatten();

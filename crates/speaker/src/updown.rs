@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use config::DynamicRange;
 use rib::{
-    Cluster, ExportSettings, PathRules, PeerId, PeerKind, PrivateRule, ReceiverIdentity, SourceInfo,
+    Cluster, ExportSettings, PathRules, PeerId, PeerKind, PrivateRule, ReceiverIdentity,
+    SourceInfo, StaleRule,
 };
 use session::{CloseCause, Down, Input, Negotiated};
 use wire::{CeaseSubcode, DecodeContext, EncodeContext, Families, Family, Notification};
@@ -84,6 +85,7 @@ impl Speaker {
                 last_update: now,
                 own_next_hops: hops,
                 listed,
+                reflects: false,
             });
         }
         self.set_limits(id);
@@ -105,9 +107,7 @@ impl Speaker {
             uptime: down.uptime,
         });
         if let Some(link) = link {
-            let kept = self.keep(now, id, &link.negotiated, &down);
-            self.rib.leave(id);
-            self.rib.source_down_keeping(id, kept);
+            self.part(now, id, &link.negotiated, &down);
             self.restart.touch();
         }
     }
@@ -159,6 +159,7 @@ impl Speaker {
             link_local: hops.link_local,
             export: Arc::clone(&peer.export),
             drained: self.leaves(peer),
+            stale: stale_rule(peer, negotiated),
             // Of no meaning, and so the same for all, where no path identifiers were agreed on.
             paths: match add_path.is_empty() {
                 true => NonZeroU8::MIN,
@@ -455,6 +456,18 @@ fn peer_kind(peer: &Peer, negotiated: &Negotiated) -> PeerKind {
         (false, _) => PeerKind::Ebgp,
         (true, true) => PeerKind::IbgpClient,
         (true, false) => PeerKind::IbgpNonClient,
+    }
+}
+
+/// What the peer is told of routes that are kept for long (RFC 9494 sections 4.3 and 4.6).
+fn stale_rule(peer: &Peer, negotiated: &Negotiated) -> StaleRule {
+    match (
+        negotiated.takes_stale,
+        peer.config.long_lived.partial_deployment,
+    ) {
+        (true, _) => StaleRule::Sent,
+        (false, true) => StaleRule::LastResort,
+        (false, false) => StaleRule::Withheld,
     }
 }
 

@@ -2,7 +2,8 @@
 //! It shares no code with the speaker: not the ladder, not the checks, not the export rules, not even the reading of
 //! attributes.
 //!
-//! RFC 4271 sections 5, 6.3, 9.1 and 9.2; RFC 4456 sections 6, 8, 9 and 10; RFC 1997; RFC 4360 section 6; RFC 8326 section 4.
+//! RFC 4271 sections 5, 6.3, 9.1 and 9.2; RFC 4456 sections 6, 8, 9 and 10; RFC 1997; RFC 4360 section 6; RFC 8326 section 4;
+//! RFC 9494 sections 4.3 and 4.4.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,6 +19,7 @@ const KNOWN: [u8; 12] = [1, 2, 4, 5, 6, 7, 8, 9, 10, 16, 25, 32];
 const NO_EXPORT: u32 = 0xffff_ff01;
 const NO_ADVERTISE: u32 = 0xffff_ff02;
 const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
+const LLGR_STALE: u32 = 0xffff_0006;
 
 /// What a peer is to the reflector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,6 +185,8 @@ impl Oracle {
 
     /// The best path: rung by rung, whoever is not the best so far drops out.
     fn best<'a>(&self, mut left: Vec<Candidate<'a>>) -> Option<Candidate<'a>> {
+        let is_stale = |route: &Route| words(route.get(code::COMMUNITIES)).contains(&LLGR_STALE);
+        least(&mut left, |(_, _, route)| u32::from(is_stale(route)));
         least(&mut left, |(_, _, route)| {
             u32::MAX - route.number(code::LOCAL_PREF).unwrap_or(100)
         });
@@ -253,6 +257,8 @@ impl Oracle {
         let communities = words(best.get(code::COMMUNITIES));
         if communities.contains(&NO_ADVERTISE)
             || communities.contains(&NO_EXPORT) && !party.kind.is_internal()
+            // No peer of ours offers to take what is kept for long.
+            || communities.contains(&LLGR_STALE)
         {
             return None;
         }

@@ -12,6 +12,7 @@ mod house;
 mod idle;
 mod keys;
 mod limits;
+mod long_lived;
 mod network;
 mod peers;
 mod policy;

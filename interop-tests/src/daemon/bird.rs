@@ -288,7 +288,13 @@ fn render_neighbor(spec: &Spec, neighbor: &Neighbor) -> String {
          connect delay time 1; connect retry time 1; error wait time 1, 1; error forget time 1;\n  graceful restart {graceful};\n  \
          ipv4 {{ {channel}{igp4} }};\n  ipv6 {{ {channel}{igp6} }};\n}}\n",
         name = peer_name(neighbor.address),
-        graceful = if spec.graceful { "on" } else { "off" },
+        graceful = match (spec.graceful, spec.long_lived) {
+            (true, true) => {
+                "on; graceful restart time 3; long lived graceful restart on; long lived stale time 600"
+            }
+            (true, false) => "on",
+            (false, _) => "off; long lived graceful restart off",
+        },
         local = spec.own_address(neighbor.address),
         asn = spec.asn,
         address = neighbor.address,

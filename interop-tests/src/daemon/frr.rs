@@ -226,6 +226,10 @@ fn render(spec: &Spec, own: &[Announcement]) -> String {
         spec.asn,
         spec.v4,
         match spec.graceful {
+            true if spec.long_lived => {
+                "bgp graceful-restart\n bgp graceful-restart restart-time 3\n \
+                 bgp long-lived-graceful-restart stale-time 600"
+            }
             true => "bgp graceful-restart",
             false => "bgp graceful-restart-disable",
         }

@@ -95,6 +95,9 @@ pub struct Spec {
     pub kernel: bool,
     /// Whether it restarts gracefully (RFC 4724). Ours always do.
     pub graceful: bool,
+    /// Whether it asks to be kept for long when it does not come back in 3 s (RFC 9494), and keeps others so. Ours always
+    /// keep; what they ask for is a key of a neighbor.
+    pub long_lived: bool,
     /// What it originates from the start, without any optional attribute.
     pub blocks: Vec<IpNet>,
     /// Who it talks to.
@@ -112,6 +115,7 @@ impl Spec {
             cluster_id: None,
             kernel: false,
             graceful: false,
+            long_lived: false,
             blocks: Vec::new(),
             neighbors: Vec::new(),
         }
@@ -129,6 +133,13 @@ impl Spec {
     pub fn gracefully(mut self) -> Spec {
         self.graceful = true;
         self
+    }
+
+    /// The same, and kept for long when it does not come back in 3 s.
+    #[must_use]
+    pub fn for_long(mut self) -> Spec {
+        self.long_lived = true;
+        self.gracefully()
     }
 
     /// The same, writing what it learns to the kernel.

@@ -106,6 +106,14 @@ pub(crate) struct ConfigView {
     pub(crate) delay_open: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blackhole: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) long_lived_graceful_restart: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) long_lived_stale_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) long_lived_max_stale_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) partial_deployment: Option<bool>,
 }
 
 /// The AS that we are on the session, if it is not our own.
@@ -252,6 +260,10 @@ impl ConfigView {
             client_to_client: config.client_to_client,
             delay_open: time(config.delay_open),
             blackhole,
+            long_lived_graceful_restart: config.long_lived_graceful_restart,
+            long_lived_stale_time: time(config.long_lived_stale_time),
+            long_lived_max_stale_time: time(config.long_lived_max_stale_time),
+            partial_deployment: config.partial_deployment,
         }
     }
 }

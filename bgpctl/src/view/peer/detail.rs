@@ -103,6 +103,11 @@ impl PeerView {
             notification.and_then(|n| n.shutdown_message.as_ref()),
         );
         page.maybe("routes kept", state.kept());
+        let long = state.long_kept_until.as_ref();
+        page.maybe(
+            "kept for long",
+            long.map(|until| format!("as what to take last, at most until {until}")),
+        );
         page.maybe("drained", state.drain.as_ref().map(DrainView::line));
         for limit in &state.prefix_limits {
             page.line("limit", limit.text());
@@ -250,6 +255,13 @@ impl PeerView {
         page.maybe("graceful restart", yes(config.graceful_restart));
         page.maybe("restart time", config.restart_time.as_ref());
         page.maybe("stale time", config.stale_time.as_ref());
+        page.maybe("long-lived", yes(config.long_lived_graceful_restart));
+        page.maybe("long stale time", config.long_lived_stale_time.as_ref());
+        page.maybe(
+            "kept for at most",
+            config.long_lived_max_stale_time.as_ref(),
+        );
+        page.maybe("partial deployment", yes(config.partial_deployment));
     }
 }
 

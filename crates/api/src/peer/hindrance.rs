@@ -8,7 +8,7 @@ use config::LimitAction;
 use policy::{ExportMode, ImportMode};
 use rib::PathCounts;
 use session::{DownReason, State};
-use speaker::{Drain, Peer, Speaker};
+use speaker::{Drain, Link, Peer, Speaker};
 use wire::Family;
 
 /// Something that keeps routes from flowing although nothing failed.
@@ -39,6 +39,7 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
     found.extend(unheard(peer));
     found.extend(drained(peer));
     if let Some(link) = peer.link() {
+        found.extend(short_lived(peer, link));
         let families = link.negotiated.families.iter();
         let mute = families.filter(|family| !link.announced.contains(*family));
         found.extend(mute.map(|family| Hindrance {
@@ -51,6 +52,37 @@ pub(crate) fn hindrances(speaker: &Speaker, peer: &Peer) -> Vec<Hindrance> {
         found.extend(close_to_limits(config, &counts, refused));
     }
     found
+}
+
+/// That routes of a reflector go soon after it: it reflects for others, and does not ask to have that kept for long.
+fn short_lived(peer: &Peer, link: &Link) -> Option<Hindrance> {
+    let config = peer.config();
+    if !link.reflects || !config.long_lived.enabled {
+        return None;
+    }
+    let terms = &link.negotiated;
+    let long = terms.long_lived.map(|long| long.families());
+    if terms
+        .families
+        .iter()
+        .all(|family| long.is_some_and(|long| long.contains(family)))
+    {
+        return None;
+    }
+    let when = match terms.graceful {
+        None => "at once".to_owned(),
+        Some(graceful) => format!("{} s later", graceful.restart_time),
+    };
+    let address = config.address;
+    let place = config.location.short();
+    Some(Hindrance {
+        cause: format!(
+            "is a reflector that asks for no long-lived graceful restart: should it be lost, its routes go {when}"
+        ),
+        next: format!(
+            "turn it on there (RFC 9494), or long-lived-graceful-restart: {{enabled: false}} at {place} if {address} is not the only one"
+        ),
+    })
 }
 
 /// That we say to a peer alone that we leave it.

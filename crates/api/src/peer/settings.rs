@@ -82,6 +82,10 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
         client_to_client,
         delay_open,
         blackhole,
+        long_lived_graceful_restart: _,
+        long_lived_stale_time: _,
+        long_lived_max_stale_time: _,
+        partial_deployment: _,
     } = request;
     RawPeer {
         name: text("name", name.as_ref()),
@@ -134,6 +138,7 @@ fn raw(request: &v1::PeerConfig) -> RawPeer {
 /// What capabilities offer, of a request.
 fn offers(request: &v1::PeerConfig) -> RawPeer {
     let lasts = |of: &Option<prost_types::Duration>| of.as_ref().map(seconds);
+    let long = |word: &str| format!("long-lived-graceful-restart.{word}");
     RawPeer {
         extended_messages: text("extended-messages", request.extended_messages.as_ref()),
         add_path_receive: text("add-path.receive", request.add_path_receive.as_ref()),
@@ -151,6 +156,13 @@ fn offers(request: &v1::PeerConfig) -> RawPeer {
             lasts(&request.restart_time),
         ),
         graceful_stale_time: text("graceful-restart.stale-time", lasts(&request.stale_time)),
+        long_lived_enabled: text(&long("enabled"), request.long_lived_graceful_restart),
+        long_lived_stale_time: text(&long("stale-time"), lasts(&request.long_lived_stale_time)),
+        long_lived_max_stale_time: text(
+            &long("max-stale-time"),
+            lasts(&request.long_lived_max_stale_time),
+        ),
+        long_lived_partial: text(&long("partial-deployment"), request.partial_deployment),
         ..RawPeer::request()
     }
 }
@@ -320,6 +332,10 @@ pub(super) fn message(peer: &Peer) -> v1::PeerConfig {
         client_to_client: Some(peer.session.client_to_client),
         delay_open: peer.session.delay_open.map(|seconds| whole(seconds.get())),
         blackhole: Some(blackhole(peer.blackhole).into()),
+        long_lived_graceful_restart: Some(peer.long_lived.enabled),
+        long_lived_stale_time: Some(whole(peer.long_lived.stale_time)),
+        long_lived_max_stale_time: Some(whole(peer.long_lived.max_stale_time)),
+        partial_deployment: Some(peer.long_lived.partial_deployment),
     }
 }
 

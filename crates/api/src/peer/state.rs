@@ -53,12 +53,21 @@ pub(super) fn message(speaker: &Speaker, peer: &Peer, wall: &Wall) -> v1::PeerSt
         hostname: terms
             .and_then(session::Negotiated::peer_name)
             .unwrap_or_default(),
-        kept_until: peer.kept().map(|kept| wall.timestamp(kept.until)),
         last_malformed: malformed::last(peer.malformations(), wall),
         malformed: Some(malformed::counters(peer.malformations())),
+        kept_until: kept_until(peer, wall),
+        long_kept_until: long_kept_until(peer, wall),
         drain: peer.drained().map(|drain| wall.drain(drain)),
         prefix_limits: prefix_limits(speaker, peer),
     }
+}
+
+fn kept_until(peer: &Peer, wall: &Wall) -> Option<prost_types::Timestamp> {
+    Some(wall.timestamp(peer.kept()?.until()?))
+}
+
+fn long_kept_until(peer: &Peer, wall: &Wall) -> Option<prost_types::Timestamp> {
+    Some(wall.timestamp(peer.kept()?.long_until()?))
 }
 
 fn state(state: State) -> v1::SessionState {

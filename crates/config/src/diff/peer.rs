@@ -10,7 +10,7 @@ use policy::ImportMode;
 use wire::Families;
 
 use super::label::Label;
-use crate::model::{Peer, RemoteAs};
+use crate::model::{LongLived, Peer, RemoteAs};
 
 /// What one key costs, the cheapest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +73,7 @@ impl Effects {
             Cost::Import,
             [old.graceful_shutdown, new.graceful_shutdown],
         );
+        effects.long_lived(old.long_lived, new.long_lived);
         effects.value("blackhole", Cost::Import, [old.blackhole, new.blackhole]);
         effects.flag(
             "description",
@@ -106,6 +107,27 @@ impl Effects {
     /// The keys that changed, with old and new value where these are short.
     pub(super) fn keys(&self) -> &[String] {
         &self.keys
+    }
+
+    fn long_lived(&mut self, old: LongLived, new: LongLived) {
+        // Opened completely, so that the cost of a new key must be decided upon here.
+        let LongLived {
+            enabled,
+            stale_time,
+            max_stale_time,
+            partial_deployment,
+        } = old;
+        let key = |key: &str| format!("long-lived-graceful-restart.{key}");
+        self.value(&key("enabled"), Cost::Reset, [enabled, new.enabled]);
+        self.value(
+            &key("stale-time"),
+            Cost::Reset,
+            [stale_time, new.stale_time],
+        );
+        let most = [max_stale_time, new.max_stale_time];
+        self.value(&key("max-stale-time"), Cost::Live, most);
+        let partial = [partial_deployment, new.partial_deployment];
+        self.value(&key("partial-deployment"), Cost::Export, partial);
     }
 
     fn value<T: PartialEq + fmt::Display>(
@@ -169,6 +191,7 @@ fn rows(peer: &Peer) -> [(&'static str, Cost, String); 23] {
         limits: _,
         path: _,
         session: _,
+        long_lived: _,
         group,
         description: _,
         location: _,

@@ -65,11 +65,34 @@ fn what_a_session_is_held_to_costs_it_and_a_password_does_not() {
 
 #[test]
 fn what_the_words_of_a_peer_are_worth_has_its_cost() {
-    let changes = diff(&two(""), &two(", blackhole: accept"));
-    let text =
-        "peer 10.0.0.3: blackhole ignore -> accept: routes pass policy again, the session stays";
-    assert_eq!(changes[0].text, text);
-    assert_eq!((changes.len(), changes[0].label), (1, Label::SoftRefresh));
+    let reset = Label::SessionReset;
+    for (keys, label, text) in [
+        (
+            ", blackhole: accept",
+            Label::SoftRefresh,
+            "blackhole ignore -> accept: routes pass policy again, the session stays",
+        ),
+        (
+            ", long-lived-graceful-restart: {stale-time: 5}",
+            reset,
+            "long-lived-graceful-restart.stale-time 0 -> 5: the session is reset",
+        ),
+        (
+            ", long-lived-graceful-restart: {max-stale-time: 5}",
+            Label::Live,
+            "long-lived-graceful-restart.max-stale-time 86400 -> 5",
+        ),
+        (
+            ", long-lived-graceful-restart: {partial-deployment: true}",
+            Label::Readvertise,
+            "long-lived-graceful-restart.partial-deployment false -> true: the peer is sent what that changes, the session stays",
+        ),
+    ] {
+        let changes = diff(&two(""), &two(keys));
+        let texts: Vec<_> = changes.iter().map(|change| &change.text).collect();
+        assert_eq!(texts, [&format!("peer 10.0.0.3: {text}")]);
+        assert_eq!(changes[0].label, label, "{keys}");
+    }
 }
 
 #[test]
@@ -176,7 +199,7 @@ fn the_as_written_otherwise_is_the_same_as() {
     assert_eq!(
         texts(&with("64512"), &with("64513")),
         [
-            "peer 10.0.0.2: as 64512 -> 64513, multihop 64 -> 1, import changed, export changed: the session is reset"
+            "peer 10.0.0.2: as 64512 -> 64513, multihop 64 -> 1, import changed, export changed, long-lived-graceful-restart.enabled true -> false: the session is reset"
         ]
     );
 }

@@ -119,6 +119,10 @@ pub(crate) struct Fields {
     pub(crate) limits: LimitFields,
     pub(crate) path: PathFields,
     pub(crate) session: SessionFields,
+    pub(crate) long_lived_enabled: Slot<bool>,
+    pub(crate) long_lived_stale_time: Slot<u32>,
+    pub(crate) long_lived_max_stale_time: Slot<u32>,
+    pub(crate) long_lived_partial: Slot<bool>,
 }
 
 impl Fields {
@@ -164,6 +168,12 @@ impl Fields {
             limits: self.limits.or(&group.limits),
             path: self.path.or(&group.path),
             session: self.session.or(&group.session),
+            long_lived_enabled: self.long_lived_enabled.or(&group.long_lived_enabled),
+            long_lived_stale_time: self.long_lived_stale_time.or(&group.long_lived_stale_time),
+            long_lived_max_stale_time: self
+                .long_lived_max_stale_time
+                .or(&group.long_lived_max_stale_time),
+            long_lived_partial: self.long_lived_partial.or(&group.long_lived_partial),
         }
     }
 }

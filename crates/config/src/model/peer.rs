@@ -170,6 +170,20 @@ impl Default for GracefulRestart {
     }
 }
 
+/// How long routes outlive a speaker that does not come back in its restart time (RFC 9494).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongLived {
+    /// It is offered. Never without graceful restart.
+    pub enabled: bool,
+    /// Seconds that the peer is asked to keep our routes for, beyond our restart time; 24 bits.
+    pub stale_time: u32,
+    /// Seconds that routes of the peer are kept for at most, whatever it asks for.
+    pub max_stale_time: u32,
+    /// The peer is told of routes that are kept for long though it does not know what that means, as what to take last
+    /// (section 4.6). Only on iBGP.
+    pub partial_deployment: bool,
+}
+
 /// One peer with everything that is set for it, groups and defaults applied. Two peers are equal
 /// if they are set the same, wherever that is written.
 #[derive(Clone, Debug)]
@@ -249,6 +263,8 @@ pub struct Peer {
     pub path: PathSettings,
     /// What is particular about the session.
     pub session: SessionSettings,
+    /// Long-lived graceful restart (RFC 9494).
+    pub long_lived: LongLived,
     /// Name of the group that the settings were taken from.
     pub group: Option<String>,
     /// Free text.
@@ -332,6 +348,7 @@ impl PartialEq for Peer {
             limits,
             path,
             session,
+            long_lived,
             group,
             description,
             location: _,
@@ -373,6 +390,7 @@ impl PartialEq for Peer {
             && *limits == other.limits
             && *path == other.path
             && *session == other.session
+            && *long_lived == other.long_lived
             && *group == other.group
             && *description == other.description
     }

@@ -101,6 +101,14 @@ pub struct RawPeer {
     pub path: RawPath,
     /// `cluster-id`, `client-to-client` and `delay-open`.
     pub session: RawSession,
+    /// `long-lived-graceful-restart.enabled`.
+    pub long_lived_enabled: Option<Text>,
+    /// `long-lived-graceful-restart.stale-time`, seconds.
+    pub long_lived_stale_time: Option<Text>,
+    /// `long-lived-graceful-restart.max-stale-time`, seconds.
+    pub long_lived_max_stale_time: Option<Text>,
+    /// `long-lived-graceful-restart.partial-deployment`.
+    pub long_lived_partial: Option<Text>,
 }
 
 impl RawPeer {
@@ -153,6 +161,10 @@ impl RawPeer {
             limits: RawLimits::default(),
             path: RawPath::default(),
             session: RawSession::default(),
+            long_lived_enabled: None,
+            long_lived_stale_time: None,
+            long_lived_max_stale_time: None,
+            long_lived_partial: None,
         }
     }
 
@@ -210,7 +222,7 @@ fn add_path(reader: &mut Reader<'_>, section: &mut Section) -> [Option<Text>; 2]
     both
 }
 
-/// A peer of which only graceful restart is read.
+/// A peer of which only graceful restart, the long-lived one too, is read.
 fn graceful_restart(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
     let mut raw = RawPeer::empty(section.at.clone());
     if let Some(mut graceful) = reader.sub(section, "graceful-restart") {
@@ -218,6 +230,13 @@ fn graceful_restart(reader: &mut Reader<'_>, section: &mut Section) -> RawPeer {
         raw.graceful_restart_time = reader.text(&mut graceful, "restart-time");
         raw.graceful_stale_time = reader.text(&mut graceful, "stale-time");
         reader.close(graceful);
+    }
+    if let Some(mut long) = reader.sub(section, "long-lived-graceful-restart") {
+        raw.long_lived_enabled = reader.text(&mut long, "enabled");
+        raw.long_lived_stale_time = reader.text(&mut long, "stale-time");
+        raw.long_lived_max_stale_time = reader.text(&mut long, "max-stale-time");
+        raw.long_lived_partial = reader.text(&mut long, "partial-deployment");
+        reader.close(long);
     }
     raw
 }

@@ -43,6 +43,9 @@ impl<T: Clone> Slot<T> {
 /// The field has 12 bits (RFC 4724 section 3).
 const MAX_RESTART_TIME: u16 = 4095;
 
+/// The field has 24 bits (RFC 9494 section 3.1).
+const MAX_LONG_LIVED: u32 = 0x00ff_ffff;
+
 const NEXT_HOPS: &[(&str, NextHopRule)] = &[
     ("auto", NextHopRule::Auto),
     ("self", NextHopRule::SelfAlways),
@@ -106,7 +109,12 @@ impl Fields {
             limits,
             path,
             session,
+            long_lived_enabled: _,
+            long_lived_stale_time: _,
+            long_lived_max_stale_time: _,
+            long_lived_partial: _,
         } = raw;
+        let (long_enabled, time, most, partial) = long_lived(faults, raw);
         Fields {
             remote_as: Slot::read(faults, remote_as.as_ref(), remote_as_value),
             port: Slot::read(faults, port.as_ref(), values::port),
@@ -146,21 +154,51 @@ impl Fields {
             role_strict: Slot::read(faults, role_strict.as_ref(), values::boolean),
             add_path_send: Slot::read(faults, add_path_send.as_ref(), path_limit_value),
             graceful_shutdown: Slot::read(faults, graceful_shutdown.as_ref(), values::boolean),
-            blackhole: Slot::read(faults, blackhole.as_ref(), |text| {
-                values::word(text, BLACKHOLES)
-            }),
+            blackhole: Slot::read(faults, blackhole.as_ref(), blackhole_value),
             graceful_enabled: Slot::read(faults, graceful_enabled.as_ref(), values::boolean),
-            restart_time: Slot::read(faults, graceful_restart_time.as_ref(), |text| {
-                values::small(text, 1..=MAX_RESTART_TIME)
-            }),
-            stale_time: Slot::read(faults, graceful_stale_time.as_ref(), |text| {
-                values::small(text, 1..=u16::MAX)
-            }),
+            restart_time: Slot::read(faults, graceful_restart_time.as_ref(), restart_time_value),
+            stale_time: Slot::read(faults, graceful_stale_time.as_ref(), stale_time_value),
             limits: LimitFields::read(faults, limits),
             path: PathFields::read(faults, path),
             session: SessionFields::read(faults, session),
+            long_lived_enabled: long_enabled,
+            long_lived_stale_time: time,
+            long_lived_max_stale_time: most,
+            long_lived_partial: partial,
         }
     }
+}
+
+/// Whether it is on, for how long both ends keep routes, and who is told of them.
+fn long_lived(
+    faults: &mut Faults,
+    raw: &RawPeer,
+) -> (Slot<bool>, Slot<u32>, Slot<u32>, Slot<bool>) {
+    let most = raw.long_lived_max_stale_time.as_ref();
+    (
+        Slot::read(faults, raw.long_lived_enabled.as_ref(), values::boolean),
+        Slot::read(faults, raw.long_lived_stale_time.as_ref(), long_time_value),
+        Slot::read(faults, most, |text| {
+            values::number(text, 1..=MAX_LONG_LIVED)
+        }),
+        Slot::read(faults, raw.long_lived_partial.as_ref(), values::boolean),
+    )
+}
+
+fn blackhole_value(text: &str) -> Parsed<Blackhole> {
+    values::word(text, BLACKHOLES)
+}
+
+fn restart_time_value(text: &str) -> Parsed<u16> {
+    values::small(text, 1..=MAX_RESTART_TIME)
+}
+
+fn stale_time_value(text: &str) -> Parsed<u16> {
+    values::small(text, 1..=u16::MAX)
+}
+
+fn long_time_value(text: &str) -> Parsed<u32> {
+    values::number(text, 0..=MAX_LONG_LIVED)
 }
 
 fn remote_as_value(text: &str) -> Parsed<RemoteAs> {

@@ -12,8 +12,8 @@ use super::fields::Sets;
 use super::{as_path, limits, session};
 use crate::fault::{Faults, Location};
 use crate::model::{
-    AsSets, Blackhole, Fields, GracefulRestart, Group, Groups, HoldTime, NextHopRule, PathLimit,
-    Peer, RemoteAs, Role,
+    AsSets, Blackhole, Fields, GracefulRestart, Group, Groups, HoldTime, LongLived, NextHopRule,
+    PathLimit, Peer, RemoteAs, Role,
 };
 use crate::raw::RawPeer;
 use crate::suggest;
@@ -22,6 +22,9 @@ use crate::suggest;
 const IBGP_TTL: u8 = 64;
 /// Toward an eBGP peer: it must be on the same link.
 const EBGP_TTL: u8 = 1;
+
+/// Seconds.
+const DAY: u32 = 86_400;
 
 /// What a peer's checks look at besides the peer.
 pub(super) struct Context<'a> {
@@ -70,6 +73,7 @@ impl Context<'_> {
         as_path::check(faults, &raw.at, &fields, self.local_as, internal);
         session::check(faults, &raw.at, &fields);
         check_role(faults, &raw.at, &fields, internal);
+        check_long_lived(faults, &raw.at, &fields, internal);
         self.check_reachable(faults, raw, &fields, &identity);
         let group = group.map(|(name, _)| name);
         self.build(raw, &fields, identity, internal?, group)
@@ -130,6 +134,7 @@ impl Context<'_> {
             limits: limits::limits(fields, identity.dynamic),
             path: as_path::settings(fields),
             session: session::settings(fields),
+            long_lived: self.long_lived(fields, internal),
             group,
             description: fields.description.value(),
             location: raw.at.clone(),
@@ -151,6 +156,22 @@ impl Context<'_> {
         match (self.role, is_client) {
             (Role::Reflector, true) => PathLimit::All,
             (Role::Reflector, false) | (Role::Node, _) => PathLimit::Off,
+        }
+    }
+
+    /// A reflector asks its AS to keep what it has told for a day; a node asks for nothing of the kind, for its routes die
+    /// with it, and keeps what it is asked to.
+    fn long_lived(&self, fields: &Fields, internal: bool) -> LongLived {
+        let stale_time = match self.role {
+            Role::Reflector => DAY,
+            Role::Node => 0,
+        };
+        let graceful = fields.graceful_enabled.value_or(true);
+        LongLived {
+            enabled: graceful && fields.long_lived_enabled.value_or(internal),
+            stale_time: fields.long_lived_stale_time.value_or(stale_time),
+            max_stale_time: fields.long_lived_max_stale_time.value_or(DAY),
+            partial_deployment: fields.long_lived_partial.value_or(false),
         }
     }
 
@@ -353,6 +374,26 @@ fn check_leaving(faults: &mut Faults, at: &Location, fields: &Fields, internal: 
         faults.add(
             fields.graceful_shutdown.at(at),
             "graceful-shutdown is of an eBGP peer: inside our AS LOCAL_PREF says it (RFC 8326)",
+            "remove it",
+        );
+    }
+}
+
+/// The one goes with the other (RFC 9494 section 4.1), and who does not know what is kept for long may be told of it only
+/// inside our AS (section 4.6).
+fn check_long_lived(faults: &mut Faults, at: &Location, fields: &Fields, internal: Option<bool>) {
+    let is_off = fields.graceful_enabled.get() == Some(&false);
+    if is_off && fields.long_lived_enabled.value_or(false) {
+        faults.add(
+            fields.long_lived_enabled.at(at),
+            "long-lived-graceful-restart needs graceful-restart, which is off (RFC 9494 4.1)",
+            "write graceful-restart: {enabled: true}, or remove it",
+        );
+    }
+    if internal == Some(false) && fields.long_lived_partial.value_or(false) {
+        faults.add(
+            fields.long_lived_partial.at(at),
+            "partial-deployment is only for iBGP peers (RFC 9494 4.6)",
             "remove it",
         );
     }

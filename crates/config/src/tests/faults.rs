@@ -118,7 +118,7 @@ fn a_peer_inside_a_signed_range_is_signed_too() {
 
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
-    for key in ["bfd", "long-lived-graceful-restart", "policy", "mrai"] {
+    for key in ["bfd", "policy", "mrai"] {
         peer(
             &format!("as: internal\n  {key}: 1"),
             &format!("x.yaml:5:3: \"{key}\" is not supported yet in this version; remove it"),
@@ -413,6 +413,18 @@ fn values_of_a_peer() {
     peer(
         "as: 64513\n  blackhole: acept",
         "x.yaml:5:14: \"acept\" is not a value for this key; did you mean \"accept\"?",
+    );
+    peer(
+        "as: internal\n  graceful-restart: {enabled: false}\n  long-lived-graceful-restart: {enabled: true}",
+        "x.yaml:6:42: long-lived-graceful-restart needs graceful-restart, which is off (RFC 9494 4.1); write graceful-restart: {enabled: true}, or remove it",
+    );
+    peer(
+        "as: 64513\n  long-lived-graceful-restart: {partial-deployment: true}",
+        "x.yaml:5:53: partial-deployment is only for iBGP peers (RFC 9494 4.6); remove it",
+    );
+    peer(
+        "as: internal\n  long-lived-graceful-restart: {stale-time: 16777216}",
+        "x.yaml:5:45: \"16777216\" is not a number from 0 to 16777215",
     );
     peer(
         "as: internal\n  graceful-restart: {restart-time: 4096}",

@@ -30,7 +30,7 @@ fn six() -> Prefix {
 /// The client goes and its routes of these families are kept.
 fn lose(bench: &mut Bench, peer: PeerId, kept: Families) {
     bench.rib.leave(peer);
-    bench.rib.source_down_keeping(peer, kept);
+    bench.rib.source_down_keeping(peer, kept, Families::EMPTY);
     bench.peers.remove(&peer);
     bench.settle();
 }
@@ -103,6 +103,83 @@ fn what_is_announced_anew_replaces_and_the_rest_goes_by_family() {
     bench.settle();
     assert_eq!(bench.holds(to), [block(1)]);
     assert_eq!(bench.rib.stats().paths, 1);
+}
+
+#[test]
+fn a_second_loss_may_keep_what_is_left_of_the_first() {
+    let (mut bench, from, to) = bench();
+    lose(&mut bench, from, Families::ALL);
+    for session in 0..6 {
+        come_back(&mut bench, from);
+        bench.route(from, block(10 + session), &plain(&[65001]));
+        bench.rib.leave(from);
+        bench.rib.source_down_keeping(from, Families::ALL, V4);
+        bench.peers.remove(&from);
+        bench.settle();
+    }
+    // Four sessions are kept at most, and of the other family the latest alone.
+    let left: Vec<Prefix> = (12..16).map(block).collect();
+    assert_eq!(bench.holds(to), left);
+    come_back(&mut bench, from);
+    bench.route(from, block(13), &plain(&[65001]));
+    bench.withdraw(from, block(14));
+    bench.route(from, block(15), &plain(&[65002]));
+    bench.rib.drop_kept(from, Families::ALL);
+    bench.settle();
+    assert_eq!(bench.holds(to), [block(13), block(15)]);
+    assert_eq!(bench.rib.stats().paths, 2);
+}
+
+#[test]
+fn what_is_kept_for_long_is_marked_and_comes_last() {
+    for many in [3, 200] {
+        let mut bench = Bench::new(config());
+        let from = bench.up(2, PeerKind::IbgpClient);
+        let other = bench.up(3, PeerKind::IbgpClient);
+        let knows = bench.up(4, PeerKind::IbgpClient);
+        let id = PeerId(5);
+        bench.rib.source_up(id, source(id, SourceKind::IbgpClient));
+        let mut settings = bench.settings(PeerKind::IbgpClient);
+        settings.stale = StaleRule::Withheld;
+        bench.join_with(id, &settings);
+        for n in 1..=many {
+            bench.route(from, block(n), &plain(&[]));
+        }
+        let mut never = plain(&[]);
+        never.set_communities(&[wire::Community::NO_LLGR]);
+        bench.route(from, block(1), &never);
+        bench.route(other, block(2), &plain(&[65001, 65002]));
+        bench.settle();
+        lose(&mut bench, from, V4);
+        assert_eq!(bench.holds(id).len(), many as usize);
+        bench.rib.age_kept(from, V4);
+        bench.settle();
+        let best = bench.rib.best(&block(2)).unwrap();
+        assert_eq!(
+            (best.peer, best.stale),
+            (other, false),
+            "whatever it is worth"
+        );
+        let paths = bench.rib.paths(&block(2));
+        assert_eq!(paths[1].1, Some(Rung::LongStale));
+        let marks: Vec<_> = paths[1].0.attrs.communities().collect();
+        assert_eq!(marks, [wire::Community::LLGR_STALE]);
+        assert!(
+            bench.rib.best(&block(1)).is_none(),
+            "it asked not to be kept"
+        );
+        assert_eq!(bench.holds(id), [block(2)]);
+        let kept: Vec<Prefix> = (2..=many).map(block).collect();
+        assert_eq!(bench.holds(knows), kept);
+        assert_eq!(bench.rib.kept_counts(from)[0].received, many - 1);
+        // Who comes back and says the same is a route like any other again.
+        come_back(&mut bench, from);
+        bench.route(from, block(3), &plain(&[]));
+        bench.rib.drop_kept(from, Families::ALL);
+        bench.settle();
+        assert_eq!(bench.holds(id), [block(2), block(3)]);
+        assert_eq!(bench.rib.stats().paths, 2);
+    }
 }
 
 #[test]

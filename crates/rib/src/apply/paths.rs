@@ -129,7 +129,9 @@ fn what_is_kept_of_a_source_goes_by_identifier() {
     bench.settle();
     bench.peers.get_mut(&to).unwrap().seen.clear();
     bench.rib.leave(from);
-    bench.rib.source_down_keeping(from, Families::ALL);
+    bench
+        .rib
+        .source_down_keeping(from, Families::ALL, Families::EMPTY);
     bench.source_of_paths(from, CLIENT.into(), 3);
     bench.join(from, CLIENT);
     announce(&mut bench, from, 1, 1);

@@ -96,7 +96,9 @@ fn a_session_that_ends_in_a_refresh_loses_nothing() {
     let (mut bench, from, to) = bench(3);
     bench.rib.begin_refresh(from, V4);
     bench.route(from, block(1), &plain(&[65001]));
-    bench.rib.source_down_keeping(from, Families::ALL);
+    bench
+        .rib
+        .source_down_keeping(from, Families::ALL, Families::EMPTY);
     assert!(bench.rib.marks.is_none());
     bench.rib.source_up(from, source(from, CLIENT.into()));
     bench.rib.end_refresh(from, V4);

@@ -16,6 +16,8 @@ use crate::testing::oracle::{Known, Oracle, To, Words};
 use crate::testing::{Bench, address, block, config, prefix, router_id, source, v6};
 use crate::*;
 
+mod kept;
+
 /// A small generator of numbers, so that a seed names a run.
 struct Dice(u64);
 
@@ -61,6 +63,8 @@ struct Reached {
     /// Paths that were not announced anew, and refreshes that receivers were told the end of.
     outdated: usize,
     marked: usize,
+    /// Routes that were marked because they were kept for long.
+    aged: usize,
 }
 
 /// A path: its source, prefix and identifier.
@@ -85,10 +89,14 @@ struct Run {
     kept: BTreeSet<At>,
     /// What sources have announced since they began to announce a family anew.
     anew: BTreeMap<(PeerId, Family), BTreeSet<At>>,
+    /// How often each peer was lost since nothing older was kept of it.
+    losses: BTreeMap<PeerId, u32>,
     /// Whose path an identifier stands for at this rest.
     ids: BTreeMap<(Prefix, u32), PeerId>,
     reached: Reached,
 }
+
+const STALE_RULES: [StaleRule; 3] = [StaleRule::Sent, StaleRule::Withheld, StaleRule::LastResort];
 
 const PEERS: u32 = 8;
 /// The identifiers that peers with several paths of a prefix use: from 0 on, so many.
@@ -149,6 +157,7 @@ impl Run {
             add_path,
             kept: BTreeSet::new(),
             anew: BTreeMap::new(),
+            losses: BTreeMap::new(),
             ids: BTreeMap::new(),
             reached: Reached::default(),
         }
@@ -180,6 +189,7 @@ impl Run {
             local_only: peer.0 == 5,
             most: self.most(peer),
             drained: self.dice.one_in(8),
+            stale: self.dice.pick(&STALE_RULES),
         };
         self.oracle.sources.insert(peer, source(peer, kind.into()));
         let settings = self.settings(&to);
@@ -202,6 +212,7 @@ impl Run {
         let mut settings = self.bench.settings(to.kind);
         settings.next_hop = to.rule;
         settings.drained = to.drained;
+        settings.stale = to.stale;
         settings.paths = NonZeroU8::new(u8::try_from(to.most).unwrap()).unwrap();
         if matches!(to.id.0, 2 | 3 | 6 | 7 | 9) {
             settings.encode.add_path = self.add_path;
@@ -224,6 +235,7 @@ impl Run {
             NextHopRule::Unchanged,
         ];
         let (rule, local_only) = (self.dice.pick(&rules), self.dice.one_in(2));
+        let stale = self.dice.pick(&STALE_RULES);
         let (drained, all) = (self.dice.one_in(3), self.dice.one_in(2));
         let mut changes = Vec::new();
         for other in self.up.values().copied().collect::<Vec<_>>() {
@@ -233,6 +245,7 @@ impl Run {
                     local_only,
                     most: self.most(other.id),
                     drained,
+                    stale,
                     ..other
                 };
                 changes.push((new, self.settings(&new)));
@@ -255,44 +268,7 @@ impl Run {
         self.up.remove(&peer);
         self.oracle.routes.retain(|(from, ..), _| *from != peer);
         self.kept.retain(|(from, ..)| *from != peer);
-    }
-
-    /// A peer goes down, and its routes of some families are kept.
-    fn lose(&mut self, peer: PeerId) {
-        let one = Family::ALL[self.dice.below(2) as usize];
-        let families = self.dice.pick(&[Families::ALL, Families::only(one)]);
-        self.anew.retain(|(from, _), _| *from != peer);
-        self.bench.rib.leave(peer);
-        self.bench.rib.source_down_keeping(peer, families);
-        self.bench.peers.remove(&peer);
-        self.up.remove(&peer);
-        self.forget_kept(peer, Families::ALL);
-        let routes = &mut self.oracle.routes;
-        routes
-            .retain(|(from, prefix, _), _| *from != peer || families.contains(Family::of(prefix)));
-        let kept = routes.keys().filter(|(from, ..)| *from == peer);
-        self.kept.extend(kept);
-    }
-
-    /// What is still kept of a peer goes.
-    fn drop_kept(&mut self, peer: PeerId) {
-        let one = Family::ALL[self.dice.below(2) as usize];
-        let families = self.dice.pick(&[Families::ALL, Families::only(one)]);
-        self.bench.rib.drop_kept(peer, families);
-        self.reached.dropped += self.kept.len();
-        self.forget_kept(peer, families);
-        self.reached.dropped -= self.kept.len();
-    }
-
-    fn forget_kept(&mut self, peer: PeerId, families: Families) {
-        let routes = &mut self.oracle.routes;
-        self.kept.retain(|(from, prefix, id)| {
-            let goes = *from == peer && families.contains(Family::of(prefix));
-            if goes {
-                routes.remove(&(*from, *prefix, *id));
-            }
-            !goes
-        });
+        self.losses.remove(&peer);
     }
 
     fn some_words(&mut self, from: PeerId, prefix: &Prefix) -> Words {
@@ -320,6 +296,12 @@ impl Run {
         }
         if self.dice.one_in(16) {
             communities.push(Community::NO_ADVERTISE.0);
+        }
+        if self.dice.one_in(12) {
+            communities.push(Community::NO_LLGR.0);
+        }
+        if from >= PeerId::FIRST_PEER && self.dice.one_in(12) {
+            communities.push(Community::LLGR_STALE.0);
         }
         Words {
             origin: u8::try_from(self.dice.below(2)).unwrap(),
@@ -435,9 +417,13 @@ impl Run {
                 let now = self.bench.now;
                 self.bench.rib.flush(now);
             }
-            88..91 => {
+            88..90 => {
                 let budget = 1 + self.dice.below(5) as usize;
                 self.bench.rib.work(budget);
+            }
+            90 => {
+                let peer = self.some_peer();
+                self.age_kept(peer);
             }
             91 => {
                 let peer = self.some_peer();
@@ -661,6 +647,7 @@ fn run(seed: u64, steps: usize, reached: &mut Reached) {
     reached.rests += run.reached.rests;
     reached.refreshes += run.reached.refreshes;
     reached.changes += run.reached.changes;
+    reached.aged += run.reached.aged;
     reached.images += run.reached.images;
     reached.several += run.reached.several;
     reached.holes += run.reached.holes;

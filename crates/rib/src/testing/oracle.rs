@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use wire::{AttrBuilder, AttrView, Community, NextHop, Prefix};
 
 use super::{LOCAL_AS, ROUTER_ID, address, router_id, v6};
-use crate::{NextHopRule, PeerId, PeerKind, SourceInfo, SourceKind};
+use crate::{NextHopRule, PeerId, PeerKind, SourceInfo, SourceKind, StaleRule};
 
 /// A route in words, as a source announces it or a receiver should hold it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +85,8 @@ pub(crate) struct To {
     pub(crate) most: usize,
     /// It is told that we are about to leave (RFC 8326).
     pub(crate) drained: bool,
+    /// How it is told of what is kept for long (RFC 9494).
+    pub(crate) stale: StaleRule,
 }
 
 /// A path: who announced it, and under which identifier.
@@ -120,6 +122,9 @@ impl Oracle {
 
     fn best_of<'a>(&self, mut left: Vec<(From, &'a Words)>) -> Option<(From, &'a Words)> {
         let kind = |peer: PeerId| self.sources[&peer].kind;
+        least(&mut left, |(_, words)| {
+            u32::from(words.has(Community::LLGR_STALE))
+        });
         least(&mut left, |((peer, _), _)| match kind(*peer) {
             SourceKind::Local => 0,
             SourceKind::Api => 1,
@@ -194,6 +199,12 @@ impl Oracle {
         if !local && external && best.has(Community::NO_EXPORT) {
             return None;
         }
+        let is_stale = !local && best.has(Community::LLGR_STALE);
+        if is_stale
+            && (to.stale == StaleRule::Withheld || to.stale == StaleRule::LastResort && external)
+        {
+            return None;
+        }
         let mut out = best.clone();
         let internal_source = !local && kind != SourceKind::Ebgp;
         let ourselves = if external {
@@ -222,6 +233,13 @@ impl Oracle {
         }
         if to.drained && !external {
             out.local_pref = Some(0);
+        }
+        let stays = Community::NO_EXPORT.0;
+        if best.has(Community::LLGR_STALE) && to.stale == StaleRule::LastResort {
+            if !out.communities.contains(&stays) {
+                out.communities.push(stays);
+            }
+            out.local_pref = (!external).then_some(0);
         }
         if !external && internal_source {
             out.originator = out.originator.or(Some(self.sources[&from].router_id));

@@ -54,6 +54,7 @@ fn to(kind: PeerKind) -> ExportSettings {
         export: Arc::new(policy::Export::new(policy::ExportMode::All)),
         paths: std::num::NonZeroU8::MIN,
         drained: false,
+        stale: StaleRule::Sent,
         encode: EncodeContext {
             four_octet_as: true,
             add_path: Families::EMPTY,

@@ -26,6 +26,7 @@ fn settings() -> Settings {
         add_path_receive: false,
         add_path_send: false,
         graceful: None,
+        long_lived: None,
         seed: 1,
     }
 }

@@ -255,6 +255,34 @@ const KEYS: &[Key] = &[
     ),
     Key("delay-open", Internal, "", "delay-open: 5", Live),
     Key("blackhole", External, "", "blackhole: accept", SoftRefresh),
+    Key(
+        "long-lived-graceful-restart",
+        Internal,
+        "",
+        "long-lived-graceful-restart: {enabled: false}",
+        SessionReset,
+    ),
+    Key(
+        "long-lived-graceful-restart",
+        Internal,
+        "",
+        "long-lived-graceful-restart: {stale-time: 60}",
+        SessionReset,
+    ),
+    Key(
+        "long-lived-graceful-restart",
+        Internal,
+        "",
+        "long-lived-graceful-restart: {max-stale-time: 60}",
+        Live,
+    ),
+    Key(
+        "long-lived-graceful-restart",
+        Internal,
+        "",
+        "long-lived-graceful-restart: {partial-deployment: true}",
+        Readvertise,
+    ),
 ];
 
 fn text(kind: Kind, keys: &str) -> String {

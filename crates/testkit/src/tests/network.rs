@@ -41,9 +41,9 @@ pub(super) fn node(net: &mut Net, host: u8, peers: &str) -> NodeId {
     )
 }
 
-/// A reflector whose clients lose nothing by a restart of either side.
+/// A reflector whose clients lose nothing by a restart of either side, as long as it is no longer than the restart time.
 pub(super) fn graceful_reflector(net: &mut Net, host: u8) -> NodeId {
-    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true}\n";
+    let text = "as: 64512\ndynamic-peers:\n  - {prefix: 10.0.0.0/24, as: internal, route-reflector-client: true, long-lived-graceful-restart: {enabled: false}}\n";
     net.add(config(Role::Reflector, text), &addresses(host))
 }
 

@@ -10,6 +10,7 @@ impl Reached {
         assert!(self.gaps > 20, "{self:?}");
         assert!(self.refreshes > 100, "{self:?}");
         assert!(self.changes > 400, "{self:?}");
+        assert!(self.aged > 100, "{self:?}");
         assert!(self.images > 500, "{self:?}");
         assert!(self.withdrawals_in_place > 100, "{self:?}");
         assert!(self.several > 1000, "{self:?}");

@@ -1,9 +1,9 @@
 //! Graceful restart: what is offered, which ends keep routes, and a peer that returns before we noticed (RFC 4724, 8538).
 
-use wire::{ErrorCode, GracefulRestart, GracefulRestartFamily};
+use wire::{ErrorCode, GracefulRestart, GracefulRestartFamily, LlgrFamily};
 
 use super::*;
-use crate::settings::Graceful;
+use crate::settings::{Graceful, LongLived};
 use crate::{CloseCause, Hold, Unfit};
 
 const V4: Families = Families::only(Family::Ipv4Unicast);
@@ -79,6 +79,101 @@ fn we_offer_what_we_are_told_to() {
     );
     assert_eq!((peer.restart_time, peer.families), (300, V4));
     assert!(!peer.restarting && peer.notification);
+}
+
+/// Up with a peer that offers this of long-lived graceful restart, beside graceful restart or without it.
+fn up_for_long(settings: Settings, entries: &[(Family, bool, u32)], is_graceful: bool) -> Rig {
+    let mut rig = Rig::enabled(settings);
+    rig.connected();
+    let open = Open::decode(&peer_open(LOWER_ID, 90)[19..]).unwrap();
+    let mut capabilities = open.capabilities.to_vec();
+    if is_graceful {
+        capabilities.push(Capability::GracefulRestart(offer(true)));
+    }
+    let entries = entries.iter().map(|(family, forwarding, time)| LlgrFamily {
+        family: family.afi_safi(),
+        forwarding: *forwarding,
+        stale_time: *time,
+    });
+    capabilities.push(Capability::LongLivedGracefulRestart(entries.collect()));
+    let open = Open::new(open.asn, open.hold_time, open.router_id, capabilities);
+    rig.frame(Side::Outgoing, &open.encode());
+    rig.frame(Side::Outgoing, &wire::keepalive());
+    assert!(rig.up);
+    rig
+}
+
+fn long_lived() -> Settings {
+    Settings {
+        long_lived: Some(LongLived {
+            stale_time: 7200,
+            forwarding: V4,
+        }),
+        ..graceful()
+    }
+}
+
+#[test]
+fn long_lived_graceful_restart_is_offered_and_read_beside_the_other() {
+    let entries = [
+        (Family::Ipv4Unicast, true, 60),
+        (Family::Ipv6Unicast, false, 0),
+    ];
+    let rig = up_for_long(long_lived(), &entries, true);
+    let terms = rig.session.negotiated().unwrap();
+    let sent = terms.sent.capabilities.iter().find_map(|one| match one {
+        Capability::LongLivedGracefulRestart(sent) => Some(sent.clone()),
+        _ => None,
+    });
+    let sent = sent.expect("it is offered");
+    let sent: Vec<_> = sent
+        .iter()
+        .map(|one| (one.forwarding, one.stale_time))
+        .collect();
+    assert_eq!(sent, [(true, 7200), (false, 7200)]);
+    let peer = terms.long_lived.expect("both offer it");
+    assert_eq!((peer.stale_time, peer.forwarding), ([60, 0], V4));
+    assert_eq!(peer.families(), V4);
+    assert!(terms.takes_stale);
+    let long = rig.session.settings().long_lived.unwrap();
+    assert_eq!(
+        long.forwarding,
+        Families::ALL,
+        "a lost session is no restart"
+    );
+}
+
+#[test]
+fn long_lived_graceful_restart_is_nothing_by_itself() {
+    let entries = [(Family::Ipv4Unicast, true, 60)];
+    let alone = up_for_long(long_lived(), &entries, false);
+    let terms = alone.session.negotiated().unwrap();
+    assert!(terms.long_lived.is_none() && !terms.takes_stale);
+    // Who does not want it still tells what it keeps to those who do.
+    let rig = up_for_long(graceful(), &entries, true);
+    let terms = rig.session.negotiated().unwrap();
+    assert!(terms.long_lived.is_none() && terms.takes_stale);
+    let is_offered = |one: &Capability| matches!(one, Capability::LongLivedGracefulRestart(_));
+    assert!(!terms.sent.capabilities.iter().any(is_offered));
+    let without = Settings {
+        graceful: None,
+        ..long_lived()
+    };
+    let rig = up_for_long(without, &entries, true);
+    let terms = rig.session.negotiated().unwrap();
+    assert!(!terms.sent.capabilities.iter().any(is_offered));
+    assert!(terms.long_lived.is_none());
+}
+
+#[test]
+fn a_family_that_is_only_kept_for_long_is_kept() {
+    let entries = [
+        (Family::Ipv6Unicast, true, 60),
+        (Family::Ipv4Unicast, true, 0),
+    ];
+    let rig = up_for_long(long_lived(), &entries, true);
+    assert_eq!(kept(&rig, &DownReason::TcpClosed), Families::ALL);
+    assert_eq!(kept(&rig, &DownReason::LinkDown), Families::EMPTY);
 }
 
 #[test]

@@ -459,6 +459,7 @@ fn mix(dice: &mut Dice, route: &mut Route) {
         1 => Some(0xffff_ff02),
         2..5 => Some(0xfc00_0001),
         5 => Some(0xffff_0000),
+        6 => Some(0xffff_0006),
         _ => None,
     };
     if let Some(community) = communities {
