@@ -38,6 +38,7 @@ pub(crate) fn run(path: &Path) -> Outcome {
             .kernel
             .as_ref()
             .is_some_and(|kernel| kernel.on_stop == OnStop::Remove),
+        clients_file: None,
         // The system's allocator does.
         give_back: None,
     };

@@ -69,12 +69,15 @@ fn run(path: &Path) -> Result<(), Box<dyn Error>> {
         let path = path.to_owned();
         move || runtime::load_config(&path, Role::Reflector)
     };
+    // Beside the socket, so that two reflectors of one machine have each their own.
+    let clients_file = config.api.socket.with_extension("clients");
     let parts = Parts {
         listeners,
         kernel: None,
         asks: questions,
         reload: Box::new(reload),
         remove_routes_on_stop: false,
+        clients_file: Some(clients_file),
         give_back: Some(give_back),
     };
     let outcome = runtime::run(config, None, parts);

@@ -15,12 +15,15 @@ mod logging;
 mod memory;
 mod outlet;
 mod pump;
+mod remember;
 mod secret;
 mod sockets;
 mod stop;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
@@ -54,6 +57,8 @@ pub struct Parts {
     pub reload: Reload,
     /// Whether our kernel routes are removed when the process is told to stop.
     pub remove_routes_on_stop: bool,
+    /// Where the clients of dynamic ranges are remembered that were up, for the next run to wait for.
+    pub clients_file: Option<PathBuf>,
     /// How to make the allocator return freed memory, where it does not do so by itself.
     pub give_back: Option<GiveBack>,
 }
@@ -140,17 +145,23 @@ fn greet(speaker: &Speaker) {
     );
 }
 
-async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
+async fn drive(mut speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
     let Parts {
         listeners,
         kernel,
         asks,
         mut reload,
         remove_routes_on_stop,
+        clients_file,
         give_back,
     } = parts;
     let mut signals = stop::Signals::new()?;
     greet(&speaker);
+    let remembered = clients_file.map(remember::Remembered::new);
+    if let Some(remembered) = &remembered {
+        speaker.await_clients(remembered.read());
+    }
+    let remembered = remembered.map(|file| Rc::new(RefCell::new(file)));
     let core = Rc::new(core::Core::new(speaker));
     listeners.spawn(&core)?;
     core.spawn(bindings::keep(Rc::clone(&core)));
@@ -165,6 +176,9 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         core.spawn(pump::hear_kernel(Rc::clone(&core), events));
         core.spawn(pump::look_at_host(Rc::clone(&core), host_warnings));
     }
+    if let Some(remembered) = &remembered {
+        core.spawn(remember::keep(Rc::clone(&core), Rc::clone(remembered)));
+    }
     core.spawn(pump::begin(Rc::clone(&core)));
     core.spawn(pump::pump(Rc::clone(&core), memory::Memory::new(give_back)));
     let told = async {
@@ -175,6 +189,9 @@ async fn drive(speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         is_for_good = told => is_for_good,
         () = core.broken.notified() => return Err(RuntimeError::Broken),
     };
+    if let Some(remembered) = &remembered {
+        remembered.borrow_mut().write(&core);
+    }
     stop::stop(&core, is_for_good || remove_routes_on_stop).await;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! lose. Selection is not deferred: a route is passed on at once. What a reflector holds back is its End-of-RIB, until those
 //! have spoken of whom its table is made, for who keeps its former routes drops them at that word.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use fib::RouteState;
@@ -36,6 +37,8 @@ pub(crate) struct Comeback {
     first_up: Option<Instant>,
     /// When a session came up, or a table was complete.
     news: Option<Instant>,
+    /// Clients of dynamic ranges that a former run had and that have not told all yet; none if that is not known.
+    awaited: Option<Vec<IpAddr>>,
     next_look: Option<Instant>,
 }
 
@@ -85,7 +88,9 @@ impl Speaker {
             }
         };
         let holds = self.config.role == config::Role::Reflector;
+        let awaited = self.comeback.awaited.take();
         self.comeback = Comeback {
+            awaited,
             forwarding,
             since: (!forwarding.is_empty()).then_some(now),
             holds,
@@ -115,8 +120,48 @@ impl Speaker {
         }
     }
 
+    /// Clients of dynamic ranges that were up when a former run ended: End-of-RIB waits for them, as for peers that the
+    /// configuration names. To be said before [`Speaker::start`].
+    pub fn await_clients(&mut self, clients: Vec<IpAddr>) {
+        self.comeback.awaited = (!clients.is_empty()).then_some(clients);
+    }
+
+    /// The clients of dynamic ranges that a later run should wait for: those that are up or may be about to return, and
+    /// those that this run waits for itself.
+    pub fn clients(&self) -> impl Iterator<Item = IpAddr> {
+        let is_client = |peer: &&Peer| {
+            let is_there = peer.link.is_some() || peer.kept.is_some();
+            is_there && matches!(peer.source, PeerSource::Dynamic { .. })
+        };
+        let clients = self.peers.iter().filter(is_client);
+        let awaited = self.comeback.awaited.iter().flatten();
+        let awaited = awaited
+            .copied()
+            .filter(|_| self.comeback.holds || !self.clock.running);
+        clients.map(|peer| peer.config.address).chain(awaited)
+    }
+
+    /// True if all clients that a former run had have told all that they have. Those that no range covers any more, or that
+    /// an operator holds down, are not waited for.
+    fn have_clients_spoken(&mut self, now: Instant) -> bool {
+        while let Some(address) = self.comeback.awaited.as_ref().and_then(|all| all.last()) {
+            let peer = self.peers.by_address(*address);
+            let has_spoken = match peer.and_then(|id| self.peers.get(id)) {
+                Some(peer) => has_spoken(peer, now) && (peer.link.is_some() || !peer.wanted()),
+                None => self.config.range_of(*address).is_none(),
+            };
+            if !has_spoken {
+                return false;
+            }
+            if let Some(awaited) = &mut self.comeback.awaited {
+                awaited.pop();
+            }
+        }
+        true
+    }
+
     /// True if End-of-RIB may be said: those have spoken of whom the table is made, or it is too late to wait for them.
-    fn is_complete(&self, now: Instant) -> bool {
+    fn is_complete(&mut self, now: Instant) -> bool {
         let comeback = &self.comeback;
         let (Some(first_up), Some(news)) = (comeback.first_up, comeback.news) else {
             return false;
@@ -124,9 +169,12 @@ impl Speaker {
         if now.duration_since(first_up) >= HELD_FOR {
             return true;
         }
-        let is_open = !self.config.dynamic.is_empty();
-        let is_quiet = !is_open || now.duration_since(news) >= QUIET_FOR;
-        is_quiet && self.peers.iter().all(|peer| has_spoken(peer, now))
+        // Who is known to come is waited for by name; whoever else may come, by the clock.
+        let is_named = self.config.dynamic.is_empty() || self.comeback.awaited.is_some();
+        let is_quiet = is_named || now.duration_since(news) >= QUIET_FOR;
+        is_quiet
+            && self.have_clients_spoken(now)
+            && self.peers.iter().all(|peer| has_spoken(peer, now))
     }
 }
 

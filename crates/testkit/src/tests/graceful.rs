@@ -340,3 +340,43 @@ fn end_of_rib_of_a_reflector_comes_with_the_whole_table_or_after_a_minute() {
     assert!((10..=25).contains(&took), "quiet for ten seconds: {took} s");
     assert!(has(&net, ids[0], block(2)) && has(&net, ids[1], block(1)));
 }
+
+/// As above, but the reflector knows whom it had: when it says End-of-RIB, if the second of three comes back after so long
+/// and the third does not.
+fn end_of_rib_after(late: Duration, remembered: &[u8]) -> (Net, NodeId, u64) {
+    let (mut net, rr, ids) = settled();
+    let had: Vec<_> = net.speaker(rr).clients().collect();
+    assert_eq!(had.len(), 3);
+    net.unplug(rr);
+    net.unplug(ids[1]);
+    net.unplug(ids[2]);
+    net.run_for(Duration::from_secs(1));
+    let rr = graceful_reflector(&mut net, 250);
+    let known = remembered.iter().map(|host| addresses(*host)[0].0);
+    let known = known.collect();
+    net.ask(rr, |speaker, _| speaker.await_clients(known));
+    assert!(net.run_until(MINUTE, |net| up(net, rr) == 1));
+    let at = net.elapsed();
+    net.run_for(late);
+    node(&mut net, 2, TO_REFLECTOR);
+    let said = |net: &Net| {
+        let peers = net.speaker(ids[0]).peers();
+        let mut links = peers.filter_map(|peer| peer.link());
+        links.any(|link| link.end_of_rib.len() == 2)
+    };
+    assert!(net.run_until(MINUTE * 2, said));
+    let took = (net.elapsed() - at).as_secs();
+    (net, rr, took)
+}
+
+#[test]
+fn end_of_rib_waits_by_name_for_the_clients_that_a_reflector_had() {
+    let (net, rr, took) = end_of_rib_after(Duration::from_secs(30), &[1, 2]);
+    assert!((30..=45).contains(&took), "{took} s");
+    let clients: Vec<_> = net.speaker(rr).clients().collect();
+    assert_eq!(clients.len(), 2, "nobody is remembered that did not come");
+    let (_, _, took) = end_of_rib_after(Duration::from_secs(1), &[1, 2]);
+    assert!(took < 10, "no longer than needed: {took} s");
+    let (_, _, took) = end_of_rib_after(Duration::from_secs(1), &[1, 2, 3]);
+    assert!((58..=61).contains(&took), "a minute at most: {took} s");
+}
