@@ -168,7 +168,9 @@ impl Rib {
             self.table
                 .find_or_insert_all(&prefixes[..count], &mut dests);
             for (dest, mut target) in dests.iter().zip(targets).take(count) {
-                if most > 1 && self.is_one_too_many(*dest, source, target.path_id, most) {
+                if (most > 1 || target.path_id != 0)
+                    && self.is_one_too_many(*dest, source, target.path_id, most)
+                {
                     self.withdraw_at(*dest, source, target.path_id);
                     refused += 1;
                     continue;

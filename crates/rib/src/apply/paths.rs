@@ -145,3 +145,19 @@ fn what_is_kept_of_a_source_goes_by_identifier() {
     bench.settle();
     assert_eq!((kept(&bench), hop(&bench, to)), (vec![3], Some(3)));
 }
+
+#[test]
+fn one_path_is_a_limit_too() {
+    let (mut bench, from, to) = bench(1);
+    assert_eq!(announce(&mut bench, from, 4, 2), 0);
+    for id in 5..50 {
+        assert_eq!(announce(&mut bench, from, id, 1), 1);
+    }
+    bench.settle();
+    assert_eq!((kept(&bench), hop(&bench, to)), (vec![4], Some(4)));
+    assert_eq!(announce(&mut bench, from, 4, 3), 0, "it replaces its own");
+    bench.rib.withdraw(from, nlri(4));
+    assert_eq!(announce(&mut bench, from, 7, 1), 0);
+    bench.settle();
+    assert_eq!(kept(&bench), [7]);
+}
