@@ -11,7 +11,7 @@ use wire::{Community, Families, Prefix};
 
 use crate::Speaker;
 use crate::event::Event;
-use crate::peer::Peers;
+use crate::peer::{Peer, Peers};
 use crate::restart::Restart;
 
 /// Changed destinations moved from the table to the plan in one step.
@@ -119,7 +119,7 @@ impl KernelSide {
             ..
         } = self;
         let consumed = rib.consume(*consumer, STEP, &mut |prefix, _version, destination| {
-            let target = target(destination, *ecmp, peers);
+            let target = target(prefix, destination, *ecmp, peers);
             fib.handle(now, FibInput::Set(prefix, target));
         });
         match consumed {
@@ -146,12 +146,16 @@ impl KernelSide {
 /// What the kernel should have for a destination: a blackhole for a block of our own, so that
 /// unused addresses do not loop; nothing for what the API announced; nowhere to go for what a peer
 /// wants dropped and may (RFC 7999); the next hops of the best paths otherwise.
-fn target(destination: &DestView<'_>, ecmp: bool, peers: &Peers) -> Option<Target> {
+fn target(prefix: Prefix, destination: &DestView<'_>, ecmp: bool, peers: &Peers) -> Option<Target> {
     let best = destination.best()?;
     match best.peer {
         PeerId::LOCAL => Some(Target::Blackhole),
         PeerId::API => None,
-        _ if is_dropped(&best, peers) => Some(Target::Discard),
+        // Not over the address of a peer: its session would end, and nobody could take the route back.
+        _ if is_dropped(&best, peers) => {
+            let cuts_off = |peer: &Peer| prefix.contains(&peer.config().address);
+            (!peers.iter().any(cuts_off)).then_some(Target::Discard)
+        }
         _ if ecmp => {
             let paths = destination.multipath();
             let paths = paths.filter(|path| !is_dropped(path, peers));

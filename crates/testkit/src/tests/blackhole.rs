@@ -33,6 +33,7 @@ fn scene(keys: &str) -> (Net, [NodeId; 4]) {
         ("10.9.0.7/32", vec![Community::BLACKHOLE]),
         ("10.9.0.0/24", vec![]),
         ("10.8.0.7/32", vec![Community::BLACKHOLE]),
+        ("10.0.0.3/32", vec![Community::BLACKHOLE]),
     ] {
         let mut attrs = AttrBuilder::new();
         attrs.set_origin(Origin::Igp).set_as_path(&[]);
@@ -61,7 +62,7 @@ fn scene(keys: &str) -> (Net, [NodeId; 4]) {
 
 fn node_text(keys: &str) -> String {
     format!(
-        "as: 64512\nprefix-sets: {{theirs: [\"10.9.0.0/24 le 32\"]}}\npeers:\n\
+        "as: 64512\nprefix-sets: {{theirs: [\"10.9.0.0/24 le 32\", \"10.0.0.0/24 le 32\"]}}\npeers:\n\
          - {{address: 10.0.0.1, as: 65000, import: [theirs], export: none{keys}}}\n\
          - {{address: 10.0.0.3, as: 64512, export: all}}\n\
          - {{address: 10.0.0.4, as: 65004, import: none, export: all}}\n"
@@ -136,4 +137,12 @@ fn a_route_that_changes_nothing_on_the_wire_is_dropped_all_the_same() {
     net.ask(node, |speaker, now| speaker.reload(now, changed));
     net.run_for(MINUTE);
     assert_eq!(drops(&net, node, "10.9.0.8/32"), [(true, 48)]);
+}
+
+#[test]
+fn nobody_has_packets_to_a_peer_of_ours_dropped() {
+    let (net, [_, node, inside, _]) = scene(", blackhole: accept");
+    assert!(is_known(&net, node, "10.0.0.3/32"));
+    assert_eq!(drops(&net, node, "10.0.0.3/32"), []);
+    assert!(is_known(&net, inside, "10.9.0.7/32"), "its session lives");
 }
