@@ -324,6 +324,7 @@ impl Speaker {
             PeerSource::Dynamic { .. } => Err(PeerError::Dynamic { name }),
             PeerSource::Api => {
                 self.retire_peer(now, id, CeaseSubcode::PeerDeconfigured);
+                self.gather_cluster_ids();
                 Ok(())
             }
         }
