@@ -84,6 +84,10 @@ impl Session {
             return;
         }
         self.counters.refused += 1;
+        // Why it is kept out must not be forgotten over who knocks meanwhile.
+        if self.is_shed() {
+            return;
+        }
         // It came no further than that, whatever another connection came to.
         let error = self.note_error(now, State::Active, DownReason::Unfit(unfit));
         self.outputs.push_back(Output::Failed(error));
