@@ -17,7 +17,7 @@ impl Rib {
     /// What is kept of these families of a source is kept for long from now on: in slices of [`Rib::work`] its paths get the
     /// community LLGR_STALE, and those with NO_LLGR go (RFC 9494 section 4.2).
     pub fn age_kept(&mut self, peer: PeerId, families: Families) {
-        if self.sources.age(peer, families) {
+        if !families.is_empty() && self.sources.age(peer, families) {
             self.age_lap = Some(0);
         }
     }
