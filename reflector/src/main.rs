@@ -70,14 +70,15 @@ fn run(path: &Path) -> Result<(), Box<dyn Error>> {
         move || runtime::load_config(&path, Role::Reflector)
     };
     // Beside the socket, so that two reflectors of one machine have each their own.
-    let clients_file = config.api.socket.with_extension("clients");
+    let mut clients_file = config.api.socket.clone().into_os_string();
+    clients_file.push(".clients");
     let parts = Parts {
         listeners,
         kernel: None,
         asks: questions,
         reload: Box::new(reload),
         remove_routes_on_stop: false,
-        clients_file: Some(clients_file),
+        clients_file: Some(clients_file.into()),
         give_back: Some(give_back),
     };
     let outcome = runtime::run(config, None, parts);

@@ -190,7 +190,7 @@ async fn drive(mut speaker: Speaker, parts: Parts) -> Result<(), RuntimeError> {
         () = core.broken.notified() => return Err(RuntimeError::Broken),
     };
     if let Some(remembered) = &remembered {
-        remembered.borrow_mut().write(&core);
+        remembered.borrow_mut().write_last(&core);
     }
     stop::stop(&core, is_for_good || remove_routes_on_stop).await;
     Ok(())

@@ -27,6 +27,7 @@ pub(crate) struct Remembered {
     path: PathBuf,
     written: Option<Vec<IpAddr>>,
     is_told: bool,
+    is_last: bool,
 }
 
 impl Remembered {
@@ -35,6 +36,7 @@ impl Remembered {
             path,
             written: None,
             is_told: false,
+            is_last: false,
         }
     }
 
@@ -58,24 +60,52 @@ impl Remembered {
         let mut clients: Vec<IpAddr> = core.speaker.borrow().clients().take(MOST).collect();
         clients.sort_unstable();
         clients.dedup();
-        if self.written.as_ref() == Some(&clients) {
+        if self.is_last || self.written.as_ref() == Some(&clients) {
             return;
         }
         match write(&self.path, &clients) {
             Ok(()) => (self.written, self.is_told) = (Some(clients), false),
             Err(error) if !self.is_told => {
-                self.is_told = true;
+                (self.written, self.is_told) = (None, true);
+                forget(&self.path);
                 let path = self.path.display();
                 tracing::warn!(
                     "cannot write {path}: {error}; after a restart clients are not waited for by their address. It is tried again"
                 );
             }
-            Err(_) => {}
+            Err(_) => self.written = None,
         }
+    }
+
+    /// Writes the clients that are up now for the last time: whoever says goodbye from here on is one to be waited for.
+    pub(crate) fn write_last(&mut self, core: &Core) {
+        self.write(core);
+        self.is_last = true;
     }
 }
 
+/// A list that is out of date would be believed.
+fn forget(path: &Path) {
+    for path in [path, &beside(path)] {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Where a new list is written before it takes the place of the old one.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
 fn read(path: &Path) -> io::Result<Vec<IpAddr>> {
+    // Looked at before it is opened: to open a pipe waits for its writer.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is no regular file",
+        ));
+    }
     let mut text = String::new();
     fs::File::open(path)?
         .take(MOST_OCTETS)
@@ -97,8 +127,14 @@ fn write(path: &Path, clients: &[IpAddr]) -> io::Result<()> {
     for client in clients {
         text.push_str(&format!("{client}\n"));
     }
-    let new = path.with_extension("clients.new");
-    let mut file = fs::File::create(&new)?;
+    let new = beside(path);
+    // What is there is of a run that was cut off, or a trap; nothing is written through it.
+    if let Err(error) = fs::remove_file(&new)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = fs::File::create_new(&new)?;
     file.write_all(text.as_bytes())?;
     drop(file);
     fs::rename(&new, path)
