@@ -411,6 +411,12 @@ const WELL_KNOWN: &[(&str, (u16, u16))] = &[
     ("blackhole", (65535, 666)),
     ("no-export", (65535, 65281)),
     ("no-advertise", (65535, 65282)),
+    // FRR in its JSON.
+    ("gracefulShutdown", (65535, 0)),
+    ("llgrStale", (65535, 6)),
+    ("noLlgr", (65535, 7)),
+    ("noExport", (65535, 65281)),
+    ("noAdvertise", (65535, 65282)),
 ];
 
 /// A community as two numbers or by its name.
