@@ -120,6 +120,25 @@ impl Speaker {
         }
     }
 
+    /// The last session of a reflector went down, and more than one peer may be about to return, as when the network is
+    /// back: what they kept of each other goes at our End-of-RIB, so that it waits for all of them as after a start.
+    pub(crate) fn be_alone(&mut self) {
+        let is_reflector = self.config.role == config::Role::Reflector;
+        let is_watching = is_reflector && self.clock.running && !self.comeback.holds;
+        if !is_watching || self.peers.iter().any(|peer| peer.link.is_some()) {
+            return;
+        }
+        let kept = self.peers.iter().filter(|peer| peer.kept.is_some());
+        if kept.count() < 2 {
+            return;
+        }
+        let comeback = &mut self.comeback;
+        comeback.holds = true;
+        (comeback.first_up, comeback.news, comeback.next_look) = (None, None, None);
+        comeback.awaited = None;
+        self.rib.hold_end_of_rib(true);
+    }
+
     /// Clients of dynamic ranges that were up when a former run ended: End-of-RIB waits for them, as for peers that the
     /// configuration names. To be said before [`Speaker::start`].
     pub fn await_clients(&mut self, clients: Vec<IpAddr>) {

@@ -109,6 +109,7 @@ impl Speaker {
         if let Some(link) = link {
             self.part(now, id, &link.negotiated, &down);
             self.restart.touch();
+            self.be_alone();
         }
     }
 

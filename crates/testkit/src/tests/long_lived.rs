@@ -230,3 +230,32 @@ fn what_is_kept_for_long_goes_to_those_who_know_it_and_inside_the_as_to_others_t
     assert!(net.run_until(MINUTE, has_all), "it is back");
     assert_eq!(marks(&net, two, block(1)), []);
 }
+
+#[test]
+fn a_network_that_comes_back_costs_no_kernel_a_route() {
+    let (mut net, rr, ids) = settled(86_400);
+    let two = &ids[..2];
+    let before = writes(&net, two);
+    for id in &ids {
+        net.silence(rr, *id);
+        net.silence(*id, rr);
+    }
+    net.run_for(MINUTE * 5);
+    assert_eq!(up(&net, rr), 0);
+    assert_eq!(
+        net.speaker(rr).rib().stats().paths,
+        0,
+        "nothing is kept there"
+    );
+    assert_eq!(marks(&net, ids[0], block(2)), [Community::LLGR_STALE]);
+    // One is there at once, and the other one a while later.
+    for id in &ids {
+        net.hear(rr, *id);
+        net.hear(*id, rr);
+        net.run_for(seconds(7));
+    }
+    net.run_for(MINUTE * 5);
+    assert!(whole(&net, &ids));
+    assert_eq!(writes(&net, two), before, "no kernel was written to");
+    assert_eq!(kept_ends(&net, ids[0]), []);
+}
