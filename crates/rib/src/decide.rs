@@ -209,7 +209,9 @@ fn ask(rung: Rung, order: Ordering) -> Result<(), (Ordering, Rung)> {
 
 /// The rungs before MED.
 fn upper(a: &PathKey, b: &PathKey) -> Result<(), (Ordering, Rung)> {
-    ask(Rung::LongStale, a.long_stale.cmp(&b.long_stale))?;
+    if a.long_stale != b.long_stale {
+        return Err((a.long_stale.cmp(&b.long_stale), Rung::LongStale));
+    }
     ask(Rung::Weight, b.weight.cmp(&a.weight))?;
     ask(Rung::Local, a.local.cmp(&b.local))?;
     ask(Rung::LocalPref, b.local_pref.cmp(&a.local_pref))?;
