@@ -7,14 +7,13 @@
 use std::fmt;
 use std::time::Instant;
 
-use wire::{Fault, Prefix, Remedy, Update};
+use wire::{Fault, HEADER_LEN, Prefix, Remedy, Update};
 
 /// Octets of a message that are kept at most; a message is no longer unless both sides agreed on it (RFC 8654).
 pub const MAX_KEPT: usize = 4096;
 
 /// Where the length stands in a message's header (RFC 4271 section 4.1).
 const LENGTH_AT: std::ops::Range<usize> = 16..18;
-const HEADER: usize = 19;
 
 /// Prefixes that a log line names.
 const NAMED: usize = 8;
@@ -154,7 +153,7 @@ const fn place(remedy: Remedy) -> usize {
 pub(crate) fn unframed(octets: &[u8]) -> &[u8] {
     let length = octets.get(LENGTH_AT).unwrap_or_default();
     let length = <[u8; 2]>::try_from(length).map_or(0, u16::from_be_bytes);
-    &octets[..usize::from(length).max(HEADER).min(octets.len())]
+    &octets[..usize::from(length).max(HEADER_LEN).min(octets.len())]
 }
 
 #[cfg(test)]
@@ -194,7 +193,9 @@ mod tests {
     const PEER: &str = "10.0.0.2:33000";
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(HEADER + body.len()).unwrap().to_be_bytes();
+        let length = u16::try_from(HEADER_LEN + body.len())
+            .unwrap()
+            .to_be_bytes();
         [&[0xff; 16][..], &length, &[kind], body].concat()
     }
 
