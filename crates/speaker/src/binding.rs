@@ -175,7 +175,8 @@ impl Speaker {
         }
     }
 
-    fn hold_down(&mut self, now: Instant, id: PeerId) {
+    /// Nobody is let in until the session is enabled again, because something is missing.
+    pub(crate) fn hold_down(&mut self, now: Instant, id: PeerId) {
         // Why is nobody's business but ours.
         let notification = Notification::cease(CeaseSubcode::OtherConfigChange, "");
         self.tell(now, id, Input::Disable { notification });

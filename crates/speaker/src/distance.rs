@@ -6,9 +6,6 @@
 
 use std::time::Instant;
 
-use session::Input;
-use wire::{CeaseSubcode, Notification};
-
 use crate::Speaker;
 use crate::event::Event;
 use crate::peer::{Peer, PeerSource};
@@ -54,10 +51,7 @@ impl Speaker {
                 lack: lack.clone(),
             });
             match lack {
-                Some(_) => {
-                    let notification = Notification::cease(CeaseSubcode::OtherConfigChange, "");
-                    self.tell(now, id, Input::Disable { notification });
-                }
+                Some(_) => self.hold_down(now, id),
                 None => self.enable_if_wanted(now, id),
             }
             self.touch(id);
