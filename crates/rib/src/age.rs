@@ -6,12 +6,11 @@
 //!
 //! RFC 9494 sections 4.2 and 4.3.
 
-use wire::{AttrView, Community, Families};
+use wire::Families;
 
-use crate::ids::{AttrId, PeerId};
+use crate::ids::PeerId;
 use crate::rib::Rib;
 use crate::table::NIL;
-use crate::transform::Splice;
 
 impl Rib {
     /// What is kept of these families of a source is kept for long from now on: in slices of [`Rib::work`] its paths get the
@@ -83,15 +82,5 @@ impl Rib {
             at = next;
         }
         self.settle(dest, before);
-    }
-
-    /// These attributes with LLGR_STALE, and a reference to them.
-    fn aged(&mut self, attrs: AttrId) -> AttrId {
-        let mut bytes = Vec::new();
-        let view = self.attrs.view(attrs);
-        let mut splice = Splice::new(view.iter(), &mut bytes);
-        splice.add_communities(std::iter::once(Community::LLGR_STALE));
-        splice.copy_rest();
-        self.attrs.intern(AttrView::new(&bytes))
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! RFC 7705 section 3.1 (another AS of ours), RFC 8326 section 4.1 (GRACEFUL_SHUTDOWN), RFC 7999 section 3.2 (BLACKHOLE).
 
-use wire::{Asn, Community, code};
+use wire::{Asn, AttrView, Community, code};
 
 use crate::ids::AttrId;
 use crate::pool::{AttrKey, LEAST_LOCAL_PREF};
@@ -50,6 +50,21 @@ impl Amends {
     }
 }
 
+impl Amendment {
+    fn write(self, attrs: AttrView<'_>, out: &mut Vec<u8>) {
+        let mut splice = Splice::new(attrs.iter(), out);
+        if let Some(asn) = self.prepended {
+            let path = splice.take(code::AS_PATH).unwrap_or_default();
+            splice.put_prepended(path, &[asn]);
+        }
+        if let Some(preference) = self.local_pref {
+            splice.set_local_pref(preference);
+        }
+        splice.add_communities([self.add, self.add_too].into_iter().flatten());
+        splice.copy_rest();
+    }
+}
+
 impl Rib {
     /// Attributes of a peer's UPDATE as they are to be used. Takes the reference of [`Rib::intern`] and gives one that is to
     /// be released in its place.
@@ -58,21 +73,27 @@ impl Rib {
         if amendment == Amendment::default() {
             return attrs;
         }
-        let mut bytes = Vec::new();
-        let view = self.attrs.view(attrs);
-        let mut splice = Splice::new(view.iter(), &mut bytes);
-        if let Some(asn) = amendment.prepended {
-            let path = splice.take(code::AS_PATH).unwrap_or_default();
-            splice.put_prepended(path, &[asn]);
-        }
-        if let Some(preference) = amendment.local_pref {
-            splice.set_local_pref(preference);
-        }
-        splice.add_communities([amendment.add, amendment.add_too].into_iter().flatten());
-        splice.copy_rest();
-        let amended = self.attrs.intern(wire::AttrView::new(&bytes));
+        let amended = self.amended(attrs, amendment);
         self.attrs.release(attrs);
         amended
+    }
+
+    fn amended(&mut self, attrs: AttrId, amendment: Amendment) -> AttrId {
+        let mut bytes = std::mem::take(&mut self.amended);
+        bytes.clear();
+        amendment.write(self.attrs.view(attrs), &mut bytes);
+        let amended = self.attrs.intern(AttrView::new(&bytes));
+        self.amended = bytes;
+        amended
+    }
+
+    /// These attributes with LLGR_STALE (RFC 9494 section 4.2), and a reference to them.
+    pub(crate) fn aged(&mut self, attrs: AttrId) -> AttrId {
+        let aged = Amendment {
+            add: Some(Community::LLGR_STALE),
+            ..Amendment::default()
+        };
+        self.amended(attrs, aged)
     }
 }
 

@@ -171,6 +171,8 @@ pub struct Rib {
     pub(crate) holds_end_of_rib: bool,
     /// The group whose turn it is.
     pub(crate) next_group: usize,
+    /// Where attributes are written that are not as they came; kept for its room.
+    pub(crate) amended: Vec<u8>,
     pub(crate) scratch: Scratch,
     pub(crate) path_scratch: multi::encode::Scratch,
     pub(crate) keys: Vec<PathKey>,
@@ -222,6 +224,7 @@ impl Rib {
             is_collecting: false,
             holds_end_of_rib: false,
             next_group: 0,
+            amended: Vec::new(),
             scratch: Scratch::default(),
             path_scratch: multi::encode::Scratch::default(),
             keys: Vec::new(),
