@@ -43,7 +43,7 @@ fn source(feeder: usize) -> SourceInfo {
         address: IpAddr::V4(address),
         own_addresses: vec![IpAddr::V4(OURS)],
         role: None,
-        paths: NonZeroU8::MIN,
+        paths: None,
         own_as_allowed: 0,
         cluster: rib::Cluster::own(OURS),
         is_meshed: false,

@@ -6,7 +6,7 @@
 //!
 //! RFC 4271 section 9.1 (decision process), 3.1 and 9.2 (a route replaces its predecessor).
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use wire::{Families, Family, NextHop, Nlri, Prefix};
 
@@ -137,7 +137,7 @@ impl Rib {
         let Some(source) = self.sources.slot(peer) else {
             return 0;
         };
-        let most = usize::from(self.sources.get(source).info.paths.get());
+        let most = self.sources.get(source).info.paths;
         let mut refused = 0;
         let next_hop = self.next_hops.intern(next_hop);
         // One by one where it depends on those before whether a path is accepted.
@@ -168,7 +168,7 @@ impl Rib {
             self.table
                 .find_or_insert_all(&prefixes[..count], &mut dests);
             for (dest, mut target) in dests.iter().zip(targets).take(count) {
-                if (most > 1 || target.path_id != 0)
+                if let Some(most) = most
                     && self.is_one_too_many(*dest, source, target.path_id, most)
                 {
                     self.withdraw_at(*dest, source, target.path_id);
@@ -190,11 +190,11 @@ impl Rib {
     }
 
     /// True if one more path of the source to this destination would be more than it may have.
-    fn is_one_too_many(&self, dest: u32, source: u32, path_id: u32, most: usize) -> bool {
+    fn is_one_too_many(&self, dest: u32, source: u32, path_id: u32, most: NonZeroU8) -> bool {
         let paths = self.table.paths(dest);
         let mut own = paths.filter(|(_, path)| path.source == source);
         let known = own.clone().any(|(_, path)| path.path_id == path_id);
-        !known && own.nth(most - 1).is_some()
+        !known && own.nth(usize::from(most.get()) - 1).is_some()
     }
 
     /// True if a path is one more than may be accepted of its source. One that replaces another takes its place.

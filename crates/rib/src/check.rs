@@ -116,7 +116,6 @@ fn is_martian_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU8;
 
     use super::*;
     use wire::{AttrBuilder, Origin};
@@ -144,7 +143,7 @@ mod tests {
                 "fe80::1".parse().unwrap(),
             ],
             role: None,
-            paths: NonZeroU8::MIN,
+            paths: None,
             enforce_first_as: true,
             own_as_allowed: 0,
             cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),

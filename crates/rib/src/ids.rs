@@ -135,8 +135,9 @@ pub struct SourceInfo {
     pub own_addresses: Vec<IpAddr>,
     /// What we are to this peer of another AS (RFC 9234).
     pub role: Option<Role>,
-    /// How many paths of a destination it may have, each under a path identifier of its own (RFC 7911); 1 without ADD-PATH.
-    pub paths: NonZeroU8,
+    /// How many paths of a destination it may have at most, each under a path identifier of its own (RFC 7911); `None`: it
+    /// sends no identifiers, and so has one.
+    pub paths: Option<NonZeroU8>,
     /// Refuse routes whose AS_PATH does not begin with the peer's AS (RFC 4271 6.3). Off for a route server (RFC 7947).
     pub enforce_first_as: bool,
     /// Our cluster id toward this peer (RFC 4456 section 7): what is put into CLUSTER_LIST of what comes from it, if it is a

@@ -117,7 +117,7 @@ pub(crate) fn source(peer: PeerId, kind: SourceKind) -> SourceInfo {
         address: IpAddr::V4(address(peer)),
         own_addresses: Vec::new(),
         role: None,
-        paths: NonZeroU8::MIN,
+        paths: None,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(ROUTER_ID),
@@ -286,7 +286,7 @@ impl Bench {
 
     /// A source that comes up and may have up to `most` paths of each destination.
     pub(crate) fn source_of_paths(&mut self, peer: PeerId, kind: SourceKind, most: u8) {
-        let paths = NonZeroU8::new(most).unwrap();
+        let paths = Some(NonZeroU8::new(most).unwrap());
         let info = SourceInfo {
             paths,
             ..source(peer, kind)

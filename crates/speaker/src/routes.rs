@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::num::NonZeroU8;
 
 use rib::{Cluster, PeerId, SourceInfo, SourceKind};
 use wire::{AttrView, Family, NextHop, Nlri, Prefix};
@@ -79,7 +78,7 @@ impl Speaker {
                     address: IpAddr::V4(self.identity.router_id),
                     own_addresses: Vec::new(),
                     role: None,
-                    paths: NonZeroU8::MIN,
+                    paths: None,
                     own_as_allowed: 0,
                     cluster: Cluster::own(self.identity.cluster_id),
                     is_meshed: false,

@@ -123,12 +123,8 @@ impl Speaker {
             own_addresses: self.own_addresses(negotiated.local.ip()),
             role: peer.config.role,
             paths: match negotiated.add_path_receive.is_empty() {
-                true => NonZeroU8::MIN,
-                false => peer
-                    .config
-                    .add_path_receive
-                    .most()
-                    .unwrap_or(NonZeroU8::MIN),
+                true => None,
+                false => peer.config.add_path_receive.most(),
             },
             enforce_first_as: peer.config.path.enforce_first_as,
             own_as_allowed: peer.config.path.allow_own_as,

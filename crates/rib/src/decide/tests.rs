@@ -1,5 +1,3 @@
-use std::num::NonZeroU8;
-
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -293,7 +291,7 @@ fn the_originator_stands_for_the_router_id() {
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
         role: None,
-        paths: NonZeroU8::MIN,
+        paths: None,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
@@ -322,7 +320,7 @@ fn our_own_block_beats_the_api_and_both_beat_what_is_learned() {
         address: IpAddr::from([10, 0, 0, 9]),
         own_addresses: Vec::new(),
         role: None,
-        paths: NonZeroU8::MIN,
+        paths: None,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: crate::Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 use std::net::IpAddr;
-use std::num::NonZeroU8;
 use std::sync::Arc;
 use wire::{Asn, Community, EncodeContext, Families};
 
@@ -29,7 +28,7 @@ fn source(kind: SourceKind) -> SourceInfo {
         address: IpAddr::from([10, 0, 0, 2]),
         own_addresses: Vec::new(),
         role: None,
-        paths: NonZeroU8::MIN,
+        paths: None,
         enforce_first_as: true,
         own_as_allowed: 0,
         cluster: Cluster::own(Ipv4Addr::new(1, 1, 1, 1)),
